@@ -1,0 +1,2 @@
+//! The `hostler` command.
+fn main() {}
