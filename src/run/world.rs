@@ -35,7 +35,7 @@ pub struct Reply {
 }
 
 /// What a fresh connection to a host proves.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Greeting {
     /// `/proc/sys/kernel/random/boot_id` of the host; empty where the host has none.
     pub boot_id: String,
