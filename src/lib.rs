@@ -2,8 +2,12 @@
 //!
 //! `docs/architecture.md` says how the rooms of this library fit together.
 
+pub mod check;
+pub mod code;
 pub mod diag;
 pub mod inventory;
+pub mod machine;
 pub mod run;
+pub mod stdlib;
 pub mod syntax;
 pub mod text;
