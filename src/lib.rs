@@ -6,6 +6,7 @@ pub mod check;
 pub mod code;
 pub mod diag;
 pub mod inventory;
+pub mod lab;
 pub mod machine;
 pub mod run;
 pub mod stdlib;

@@ -49,9 +49,3 @@ pub struct Variable {
     pub secret: bool,
 }
 
-impl Inventory {
-    /// placeholder
-    pub fn pattern(&self, text: &str) -> Result<Vec<String>, String> {
-        Ok(vec![text.to_string()])
-    }
-}
