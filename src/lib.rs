@@ -3,6 +3,7 @@
 //! `docs/architecture.md` says how the rooms of this library fit together.
 
 pub mod diag;
+pub mod hosts;
 pub mod inventory;
 pub mod run;
 pub mod syntax;
