@@ -5,6 +5,7 @@
 pub mod check;
 pub mod code;
 pub mod diag;
+pub mod hosts;
 pub mod inventory;
 pub mod lab;
 pub mod machine;

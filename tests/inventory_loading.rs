@@ -1,5 +1,6 @@
 //! Inventories as administrators have them: what the rest of the program sees of them.
 
+#[path = "support/inventory.rs"]
 mod support;
 
 use hostler::diag::{Problems, place};

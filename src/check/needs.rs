@@ -148,7 +148,7 @@ impl Checker<'_> {
     }
 
     fn variable(&self, host: &str, name: &str) -> Option<&Variable> {
-        self.inventory.hosts.get(host)?.variables.get(name)
+        Some(&**self.inventory.hosts.get(host)?.variables.get(name)?)
     }
 
     fn hold(&mut self, kind: &ObligationKind, about: &About, host: &str, span: Span, findings: &mut Findings) {
@@ -272,6 +272,14 @@ impl Checker<'_> {
             }
             return;
         };
+        if let Some(problem) = &variable.problem {
+            let mut problem = (**problem).clone().and(span, format!("`{name}` is needed here"));
+            problem.secondary.dedup();
+            if findings.reported.insert((variable.span, "problem")) {
+                self.problems.push(problem);
+            }
+            return;
+        }
         if is_identity {
             findings.identified.insert(host.to_string());
         }
