@@ -237,8 +237,8 @@ impl Body<'_, '_> {
             match guest {
                 words::Named::Subject => {
                     command.whom = Whom::Subject;
-                    self.oblige(ObligationKind::Guest, About::Subject, span);
                     if command.effect.is_power() {
+                        self.oblige(ObligationKind::Guest, About::Subject, span);
                         let kind = ObligationKind::PowerFrom { place: place.to_string(), command: read.name.clone() };
                         match about {
                             About::Hosts(hosts) => {

@@ -115,10 +115,13 @@ impl Body<'_, '_> {
                 tree::StrPart::Text(text, _) => lowered.push(Expr::Const(Value::Str(text.clone()))),
                 tree::StrPart::Value(path) => {
                     let (value, ty) = self.path(path);
-                    if let Some(tree::StrPart::Text(text, span)) = parts.get(i + 1) {
-                        self.braces(path, &ty, text, *span);
+                    let said = match parts.get(i + 1) {
+                        Some(tree::StrPart::Text(text, span)) => self.braces(path, &ty, text, *span),
+                        _ => false,
+                    };
+                    if !said {
+                        self.shown(path.span, &ty, sink);
                     }
-                    self.shown(path.span, &ty, sink);
                     lowered.push(value);
                 }
             }
@@ -131,11 +134,10 @@ impl Body<'_, '_> {
     }
 
     /// Reports `$x.trim` and `$a-b`, where `.trim` or `-b` would complete a member or a place.
-    pub(super) fn braces(&mut self, path: &tree::Path, ty: &Type, after: &str, span: Span) {
-        if path.braces {
-            return;
-        }
-        let Some(name) = path.names.first() else { return };
+    ///
+    /// Answers whether it did: what the value is then is not said again.
+    pub(super) fn braces(&mut self, path: &tree::Path, ty: &Type, after: &str, span: Span) -> bool {
+        let Some(name) = path.names.first().filter(|_| !path.braces) else { return false };
         if let Some(rest) = after.strip_prefix('.') {
             let member: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
             let members: &[&str] = match ty {
@@ -149,6 +151,7 @@ impl Body<'_, '_> {
                 let end = span.start + 1 + member.len() as u32;
                 let whole = Span::new(path.span.start, end);
                 self.report(errors::braces_needed(whole, &name.text, &format!(".{member}"), "a member of the value?"));
+                return true;
             }
         } else if after.starts_with('-') {
             let rest: String =
@@ -157,8 +160,10 @@ impl Body<'_, '_> {
             if rest.len() > 1 && self.checker.inventory.hosts.contains_key(&place) {
                 let whole = Span::new(path.span.start, span.start + rest.len() as u32);
                 self.report(errors::braces_needed(whole, &name.text, &rest, "there is a host of this name"));
+                return true;
             }
         }
+        false
     }
 
     fn list(&mut self, items: &[tree::Expr], want: &Type) -> (Expr, Type) {

@@ -42,6 +42,8 @@ pub(super) enum ObligationKind {
 struct Findings {
     missing: IndexMap<(Span, String), IndexSet<String>>,
     no_hypervisor: IndexMap<Span, IndexSet<String>>,
+    /// Hosts for which a miss was found already; what only follows from it is not said again.
+    known_without: IndexSet<(String, String)>,
     /// Hosts whose identity matters to the plan.
     identified: IndexSet<String>,
     reported: IndexSet<(Span, &'static str)>,
@@ -112,6 +114,13 @@ impl Checker<'_> {
             // A miss inside the standard library is shown where the plan calls it.
             let span = if is_std { via.unwrap_or(obligation.span) } else { obligation.span };
             for host in self.resolve(&obligation.about, subjects) {
+                // What the plan itself misses already is not said again for the library that it calls.
+                if let ObligationKind::Variable { name, .. } = &obligation.kind
+                    && is_std
+                    && findings.known_without.contains(&(host.clone(), name.clone()))
+                {
+                    continue;
+                }
                 self.hold(&obligation.kind, &obligation.about, &host, span, findings);
             }
         }
@@ -169,11 +178,16 @@ impl Checker<'_> {
                 self.needs_hypervisor(host, span, findings);
             }
             ObligationKind::Guest => {
+                if findings.known_without.contains(&(host.to_string(), "hypervisor".to_string())) {
+                    return;
+                }
                 if self.needs_hypervisor(host, span, findings) {
                     let identity =
                         self.drivers.get(&standing.driver).map_or("vmid".to_string(), |driver| driver.identity.clone());
                     let ty = if identity == "vmid" { Type::VmId } else { Type::Str };
-                    self.hold_variable(host, &identity, &ty, false, span, findings);
+                    if !findings.known_without.contains(&(host.to_string(), identity.clone())) {
+                        self.hold_variable(host, &identity, &ty, false, span, findings);
+                    }
                 }
             }
             ObligationKind::PowerFromHosts { hosts, .. } => {
@@ -228,7 +242,9 @@ impl Checker<'_> {
         let standing = self.roles.of(host);
         match &standing.hypervisor {
             None => {
-                findings.no_hypervisor.entry(span).or_default().insert(host.to_string());
+                if findings.known_without.insert((host.to_string(), "hypervisor".to_string())) {
+                    findings.no_hypervisor.entry(span).or_default().insert(host.to_string());
+                }
                 false
             }
             Some(name) if !self.inventory.hosts.contains_key(name) => {
@@ -269,6 +285,7 @@ impl Checker<'_> {
         let Some(variable) = self.variable(host, name).cloned() else {
             if !optional {
                 findings.missing.entry((span, name.to_string())).or_default().insert(host.to_string());
+                findings.known_without.insert((host.to_string(), name.to_string()));
             }
             return;
         };

@@ -97,4 +97,3 @@ pub struct Variable {
     /// due where the variable is used, and only there.
     pub problem: Option<Box<Diagnostic>>,
 }
-

@@ -70,7 +70,9 @@ impl Lab {
         let Some(machine) = self.machines.get(host) else { return Reply::default() };
         let name = script.trim_start().lines().next().and_then(|line| line.strip_prefix("# ")).unwrap_or_default();
         match name.trim() {
-            "uptime" => out(&format!("{}s", (self.now.saturating_sub(machine.booted_at) + machine.uptime_before) / 1000)),
+            "uptime" => {
+                out(&format!("{}s", (self.now.saturating_sub(machine.booted_at) + machine.uptime_before) / 1000))
+            }
             "reboot_required" if machine.reboot_required => out("/run/reboot-required"),
             _ => Reply::default(),
         }

@@ -64,7 +64,8 @@ impl Lab {
         };
         let Some(machine) = self.machines.get(&name).cloned() else { return (QM, err(255, "")) };
         let timeout = seconds(rest, "--timeout").unwrap_or(60_000);
-        let changes = matches!(command.as_str(), "start" | "stop" | "shutdown" | "reboot" | "reset" | "set" | "suspend");
+        let changes =
+            matches!(command.as_str(), "start" | "stop" | "shutdown" | "reboot" | "reset" | "set" | "suspend");
         if let (true, Some(lock)) = (changes && (machine.running || command == "start"), &machine.lock) {
             return (QM, err(255, &format!("VM is locked ({lock})")));
         }
@@ -98,7 +99,14 @@ impl Lab {
             "shutdown" | "reboot" => {
                 if !machine.running {
                     let text = format!("VM {id} not running");
-                    return (QM, if command == "reboot" { err(2, &text) } else { Reply { stderr: text + "\n", ..Reply::default() } });
+                    return (
+                        QM,
+                        if command == "reboot" {
+                            err(2, &text)
+                        } else {
+                            Reply { stderr: text + "\n", ..Reply::default() }
+                        },
+                    );
                 }
                 let ping = if machine.agent_answers { 0 } else { PING };
                 if !machine.obeys || SHUTDOWN > timeout {

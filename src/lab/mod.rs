@@ -157,8 +157,9 @@ impl Lab {
                 let boot = machine.boot_time();
                 let boots = machine.boots;
                 if boots {
+                    // The agent is up a moment before sshd, as on a guest of Debian's packages.
+                    self.change(boot.saturating_sub(500), host, Change::Agent);
                     self.change(boot, host, Change::Ssh);
-                    self.change(boot + 2_000, host, Change::Agent);
                 }
             }
             Change::Ssh => machine.ssh = machine.running,

@@ -277,8 +277,10 @@ impl Body<'_, '_> {
             _ => Type::Any,
         };
         let (value, ty) = self.path(path);
-        if let Some((text, span)) = &after {
-            self.braces(path, &ty, text, *span);
+        if let Some((text, span)) = &after
+            && self.braces(path, &ty, text, *span)
+        {
+            return Part::Value(value);
         }
         let name = path.names.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".");
         match &ty {
@@ -480,10 +482,12 @@ impl Body<'_, '_> {
             }
             if !dashes && word.literal.as_deref() == Some("--") {
                 dashes = true;
-                while form
-                    .slots
-                    .get(next_slot)
-                    .is_some_and(|slot| !slot.after_dashes && (slot.optional || slot.repeated))
+                let has_dashes = form.slots.iter().any(|slot| slot.after_dashes);
+                while has_dashes
+                    && form
+                        .slots
+                        .get(next_slot)
+                        .is_some_and(|slot| !slot.after_dashes && (slot.optional || slot.repeated))
                 {
                     next_slot += 1;
                 }
@@ -491,7 +495,7 @@ impl Body<'_, '_> {
                 continue;
             }
             if let Some(option) = word.option().filter(|_| !dashes) {
-                at = self.fill_option(option, form, signature, seen, at, slotted, read);
+                at = self.fill_option(option, form, signature, seen, at, matched, slotted, read);
                 continue;
             }
             let Some(slot) = form.slots.get(next_slot) else {
@@ -546,6 +550,7 @@ impl Body<'_, '_> {
         signature: &Signature,
         seen: &[Seen<'_>],
         at: usize,
+        matched: &[usize],
         slotted: &mut [Slotted],
         read: &mut Reading,
     ) -> usize {
@@ -568,6 +573,9 @@ impl Body<'_, '_> {
             if !cluster && !attached {
                 let names: Vec<&str> = known().flat_map(|option| option.names.iter().map(String::as_str)).collect();
                 self.report(errors::unknown_option(span, &read.name, name, names));
+                // What follows is most likely its value.
+                let has_value = inline.is_none() && seen.get(at + 1).is_some_and(|next| next.option().is_none());
+                return at + 1 + usize::from(has_value && !matched.contains(&(at + 1)));
             }
             return at + 1;
         };
@@ -663,6 +671,8 @@ impl Body<'_, '_> {
         let identities = self.checker.identities();
         let is_identity = |name: &str| identities.values().any(|identity| identity == name);
         match path.names.as_slice() {
+            // An unknown value is reported where it is read.
+            [name] if self.local(&name.text).is_none() && !self.checker.is_variable(&name.text) => Named::Subject,
             [name] if is_identity(&name.text) && self.local(&name.text).is_none() => Named::Subject,
             [place, name] if is_identity(&name.text) => match self.place_named(&place.text) {
                 Some(Place::Host(_, About::Subject, _)) => Named::Subject,
