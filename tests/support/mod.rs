@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use hostler::hosts::{Endpoint, Options};
+use hostler::run::{Reply, Request, Trouble};
 
 /// The port of every sshd; each has an address of its own.
 const PORT: u16 = 2222;
@@ -31,6 +32,18 @@ pub fn until(what: &str, mut is_true: impl FnMut() -> bool) {
     while !is_true() {
         assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Polls until it is true, and lets the runtime work meanwhile.
+///
+/// # Panics
+/// When it is not true in time.
+pub async fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_true() {
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -121,6 +134,24 @@ impl Bed {
         fs::remove_file(node.path.join("boot_id")).unwrap();
         node.boot(&bed);
         node.answers();
+    }
+
+    /// Starts a machine that was added, or that was ended.
+    pub fn boot(&mut self, name: &str) {
+        let bed = self.path.clone();
+        let node = self.nodes.iter_mut().find(|node| node.name == name).unwrap();
+        node.boot(&bed);
+        node.answers();
+    }
+
+    /// Gives a machine that does not run another address and port.
+    pub fn move_to(&mut self, name: &str, address: &str, port: u16) {
+        let bed = self.path.clone();
+        let node = self.nodes.iter_mut().find(|node| node.name == name).unwrap();
+        (node.address, node.port) = (address.to_string(), port);
+        node.write("address", address);
+        node.write("port", &port.to_string());
+        node.trust(&bed);
     }
 
     /// Ends a machine at once.
@@ -266,6 +297,51 @@ fn banner(address: &str, port: u16) -> io::Result<String> {
 /// A number for the second part of a 127 address, away from 127.0 and 127.1.
 fn network_of(seed: u32) -> u8 {
     u8::try_from(seed % 200).unwrap_or_default() + 40
+}
+
+/// A reading command of a few words.
+pub fn reading(host: &str, words: &[&str]) -> Request {
+    Request {
+        host: host.into(),
+        user: None,
+        argv: words.iter().map(ToString::to_string).collect(),
+        env: Vec::new(),
+        stdin: Vec::new(),
+        within: Duration::from_secs(30),
+        reading: true,
+    }
+}
+
+/// A changing command of a few words.
+pub fn changing(host: &str, words: &[&str]) -> Request {
+    Request { reading: false, ..reading(host, words) }
+}
+
+/// Standard output as text.
+pub fn text(reply: &Reply) -> String {
+    String::from_utf8_lossy(&reply.stdout).into_owned()
+}
+
+/// The host and the sentence of an `Unreachable`.
+///
+/// # Panics
+/// For anything else.
+pub fn unreachable<T: std::fmt::Debug>(result: Result<T, Trouble>) -> (String, String) {
+    match result {
+        Err(Trouble::Unreachable { host, why }) => (host, why),
+        other => panic!("{other:?} is not Unreachable"),
+    }
+}
+
+/// The host and the sentence of a `Refused`.
+///
+/// # Panics
+/// For anything else.
+pub fn refused<T: std::fmt::Debug>(result: Result<T, Trouble>) -> (String, String) {
+    match result {
+        Err(Trouble::Refused { host, why }) => (host, why),
+        other => panic!("{other:?} is not Refused"),
+    }
 }
 
 /// Runs a shell line of the test's own.

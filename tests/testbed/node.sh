@@ -49,15 +49,18 @@ esac
 rm -rf /run/* /etc/ssh/ssh_host_* /etc/ssh/sshd_config.d
 mkdir -p /run/sshd /run/lock /run/user
 chmod 1777 /run/lock
-while IFS=: read -r user uid shell; do
+echo "127.0.0.1 localhost $name" >/etc/hosts
+for user in $(cat "$d/users" 2>/dev/null || true); do
+  uid=${user#*:}
+  shell=${uid#*:}
+  uid=${uid%%:*}
+  user=${user%%:*}
   echo "$user:x:$uid:$uid::/home/$user:$shell" >>/etc/passwd
   echo "$user:x:$uid:" >>/etc/group
+  echo "$user:*:19000:0:99999:7:::" >>/etc/shadow
   mkdir -p "/home/$user"
   chown "$uid:$uid" "/home/$user"
-done <<EOF
-$(cat "$d/users" 2>/dev/null || true)
-EOF
-sed -i '/:x:.*::::*$/!b;/^:/d' /etc/passwd /etc/group
+done
 mkdir -p /etc/sudoers.d
 rm -f /etc/sudoers.d/*
 [ ! -f "$d/sudoers" ] || install -m 440 "$d/sudoers" /etc/sudoers.d/bed
