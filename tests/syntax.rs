@@ -1,5 +1,6 @@
 //! The parser against the examples, and against the specs in `tests/syntax/`.
 
+#![allow(unreachable_pub, reason = "support files are shared by several tests")]
 #![allow(clippy::unwrap_used, reason = "a test that can not go on should stop")]
 
 #[path = "syntax/support/mod.rs"]
