@@ -1,0 +1,18 @@
+//! `hostler inventory`.
+
+use super::arguments::InventoryArguments;
+use super::site;
+use super::terminal::Terminal;
+use super::{GOOD, REFUSED};
+use crate::diag::Problems;
+use crate::text::Sources;
+
+pub(crate) fn inventory(arguments: &InventoryArguments, terminal: &mut Terminal) -> u8 {
+    let mut sources = Sources::new();
+    let mut problems = Problems::new();
+    let loaded = site::load(&arguments.site, &[], &mut sources, &mut problems);
+    let failed = problems.has_errors();
+    terminal.problems(&sources, &problems.sorted());
+    let _ = loaded;
+    if failed { REFUSED } else { GOOD }
+}
