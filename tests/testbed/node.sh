@@ -22,13 +22,15 @@ d=$bed/nodes/$name
 hostname "$name"
 mkdir -p "$d/over" "$d/root" "$d/home" "$d/run"
 mount -t tmpfs -o mode=755 over "$d/over"
-overlay() {
-  mkdir -p "$d/over/$1/upper" "$d/over/$1/work"
-  mount -t overlay -o "lowerdir=/$2,upperdir=$d/over/$1/upper,workdir=$d/over/$1/work" overlay "/$2"
-}
-overlay etc etc
-overlay bin usr/bin
-overlay sbin usr/sbin
+# A guest begins from the same folders as its hypervisor: overlays on overlays have a limit.
+for f in etc usr/bin usr/sbin; do
+  if [ ! -d "$bed/base/$f" ] || ! mountpoint -q "$bed/base/$f"; then
+    mkdir -p "$bed/base/$f"
+    mount --bind "/$f" "$bed/base/$f"
+  fi
+  mkdir -p "$d/over/$f/upper" "$d/over/$f/work"
+  mount -t overlay -o "lowerdir=$bed/base/$f,upperdir=$d/over/$f/upper,workdir=$d/over/$f/work" overlay "/$f"
+done
 mount --bind "$d/root" /root
 mount --bind "$d/home" /home
 mount --bind "$d/run" /run
