@@ -1,6 +1,12 @@
 //! The card's line over real OpenSSH servers: it restarts the guest that is meant, and no other.
 
-#![allow(clippy::unwrap_used, reason = "a test that can not go on should stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that can not go on should stop"
+)]
 
 mod support;
 
