@@ -3,6 +3,7 @@
 //! Problems are collected, not thrown: one run reports all of them, for every target.
 
 mod body;
+mod bounds;
 mod commands;
 mod constants;
 mod errors;
@@ -23,6 +24,7 @@ mod value;
 use indexmap::{IndexMap, IndexSet};
 
 pub use program::Program;
+pub use program::Window;
 pub use roles::{DEFAULT_DRIVER, Roles};
 pub use site::{Channel, Site};
 pub use types::Type;
@@ -124,6 +126,8 @@ struct Checker<'a> {
     facts: Vec<ProcFacts>,
     by_decl: IndexMap<DeclId, ProcId>,
     queue: Vec<ProcId>,
+    /// The plans that are run or checked, with their bodies.
+    plan_ids: IndexMap<DeclId, ProcId>,
 }
 
 /// What a procedure asks of the host that it is about, and whom it calls.
@@ -189,6 +193,7 @@ impl<'a> Checker<'a> {
             facts: Vec::new(),
             by_decl: IndexMap::new(),
             queue: Vec::new(),
+            plan_ids: IndexMap::new(),
         }
     }
 
@@ -255,6 +260,19 @@ impl<'a> Checker<'a> {
         self.by_decl.insert(decl, id);
         self.queue.push(id);
         id
+    }
+
+    /// The number and the body of a plan; it is read later.
+    fn plan_of(&mut self, decl: DeclId) -> (program::PlanId, ProcId) {
+        let body = match self.plan_ids.get(&decl) {
+            Some(body) => *body,
+            None => {
+                let body = self.new_proc(decl);
+                self.plan_ids.insert(decl, body);
+                body
+            }
+        };
+        (program::PlanId(self.plan_ids.get_index_of(&decl).unwrap_or_default()), body)
     }
 
     fn new_proc(&mut self, decl: DeclId) -> ProcId {

@@ -80,6 +80,9 @@ pub(crate) struct RunArguments {
     /// Run in the simulated site: no connection, no process, virtual time
     #[arg(long)]
     pub(crate) lab: bool,
+    /// When the lab's clock starts, as `2026-01-03 22:00` [default: when the plan's window opens]
+    #[arg(long, value_name = "TIME", requires = "lab")]
+    pub(crate) now: Option<String>,
     /// Answer yes to every `confirm`
     #[arg(long)]
     pub(crate) yes: bool,

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod clock;
 mod desk;
 mod disk;
 mod endpoints;

@@ -67,8 +67,41 @@ impl State {
                 self.note(i, NoteKind::Warned(format!("the notification to `{channel}` was not sent: {why}")), out);
             }
             (Awaiting::Confirmed(_), Answer::Confirmed(true)) | (Awaiting::Notified(_), Answer::Notified(None)) => {}
+            (Awaiting::Partner { partner, others, begun }, Answer::Reached(result)) => {
+                self.partner_answered(i, &partner, others, begun, result, out);
+            }
             // An answer of another kind than was asked for is a fault of the world; the fiber goes on without it.
             _ => {}
+        }
+    }
+
+    fn partner_answered(
+        &mut self,
+        i: usize,
+        partner: &str,
+        mut others: Vec<String>,
+        begun: bool,
+        result: Result<Greeting, Trouble>,
+        out: &mut Stepped,
+    ) {
+        if let Err(trouble) = result {
+            let message = format!("partner not healthy: `{partner}`: {}", sentence(&trouble));
+            if begun {
+                self.refuse(i, message, partner, out);
+            } else {
+                self.finish(i, Ending::NotBegun(message), out);
+            }
+            return;
+        }
+        match others.pop() {
+            Some(next) => {
+                let awaiting = Awaiting::Partner { partner: next.clone(), others, begun };
+                self.ask(i, super::Effect::Reach { host: next }, awaiting, out);
+            }
+            None => {
+                let seen = format!("`{partner}` and every other that is never down together with it answers");
+                self.note(i, NoteKind::Guarded { guard: "partners".to_string(), seen }, out);
+            }
         }
     }
 

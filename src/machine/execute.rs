@@ -23,6 +23,14 @@ impl State {
                 self.unwind(i, Way::Return, out);
                 continue;
             };
+            if self.fibers[i].deadline.is_some_and(|deadline| self.now >= deadline) {
+                // What follows, `finally` among it, has its own deadlines.
+                self.fibers[i].deadline = None;
+                let host = self.fibers[i].host.clone();
+                let message = "the plan's deadline for one guest is over".to_string();
+                self.fail_for_good(i, failed("timeout", message, &host), out);
+                continue;
+            }
             if let Err(message) = self.execute(i, &code, instruction, out) {
                 let host = self.fibers[i].host.clone();
                 self.fail(i, failed("failed", message, &host), out);
@@ -209,6 +217,14 @@ impl State {
                     frame.value = value;
                 }
                 self.unwind(i, Way::Return, out);
+            }
+            I::RunPlan(plan, args) => {
+                let mut values = Vec::new();
+                for arg in args {
+                    values.push(self.eval(i, arg)?);
+                }
+                self.fibers[i].awaiting = Some(Awaiting::Plan);
+                self.begin_plan(*plan, Some(i), values, out);
             }
             I::KeepOff(guest) => {
                 let guest = self.host_of(i, guest)?;

@@ -55,6 +55,13 @@ impl State {
             Guard::Present(effect) => self.guard_present(i, guest, *effect, out),
             Guard::Unlocked(when, again) => self.guard_unlocked(i, guest, *when, *again, out),
             Guard::Agent(slot) => self.guard_agent(i, guest, *slot, out),
+            Guard::Partners => {
+                let mut others = self.partners(i, guest);
+                if let Some(partner) = others.pop() {
+                    let awaiting = Awaiting::Partner { partner: partner.clone(), others, begun: true };
+                    self.ask(i, Effect::Reach { host: partner }, awaiting, out);
+                }
+            }
             Guard::Baseline => {
                 if self.guest(i, guest).baseline.is_some() {
                     return;
@@ -76,6 +83,19 @@ impl State {
                 }
             }
         }
+    }
+
+    /// The hosts that are never to be down together with a guest.
+    pub(super) fn partners(&self, i: usize, guest: &str) -> Vec<String> {
+        let plan = self.runs.get(self.fibers[i].run).map_or(self.code.entry, |run| run.plan);
+        let groups = self.code.plans[plan].schedule.never_together.iter();
+        let mut partners: Vec<String> = Vec::new();
+        for host in groups.filter(|group| group.iter().any(|host| host == guest)).flatten() {
+            if host != guest && !partners.contains(host) {
+                partners.push(host.clone());
+            }
+        }
+        partners
     }
 
     fn facts(&mut self, i: usize, guest: &str) -> Facts {
