@@ -1,6 +1,8 @@
 //! The examples that decide: valid plans check clean, invalid ones are refused with exactly the errors that their
 //! first lines name.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can not go on should stop")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

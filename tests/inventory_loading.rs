@@ -1,13 +1,16 @@
 //! Inventories as administrators have them: what the rest of the program sees of them.
 
-#[path = "support/inventory.rs"]
-mod support;
+#![allow(clippy::unwrap_used, reason = "a test that can not go on says so by a panic")]
+
+mod support {
+    pub(crate) mod disk;
+}
 
 use hostler::diag::{Problems, place};
 use hostler::inventory::{Inventory, PatternError, Request, load};
-use hostler::text::{MemoryFiles, Sources};
+use hostler::text::{Entry, FileError, Files, MemoryFiles, Sources};
 use serde_json::{Value, json};
-use support::Disk;
+use support::disk::Disk;
 
 struct Loaded {
     inventory: Inventory,
@@ -49,7 +52,21 @@ fn example(name: &str, source: &str) -> Loaded {
     read(&Disk::at(root), &[source])
 }
 
-fn read(files: &dyn hostler::text::Files, sources: &[&str]) -> Loaded {
+/// Files of which those in `bin/` may be executed.
+struct Programs(MemoryFiles);
+
+impl Files for Programs {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, FileError> {
+        self.0.read(path)
+    }
+
+    fn list(&self, path: &str) -> Result<Option<Vec<Entry>>, FileError> {
+        let entries = self.0.list(path)?;
+        Ok(entries.map(|all| all.into_iter().map(|entry| Entry { is_executable: path == "bin", ..entry }).collect()))
+    }
+}
+
+fn read(files: &dyn Files, sources: &[&str]) -> Loaded {
     let paths: Vec<String> = sources.iter().map(|source| source.to_string()).collect();
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
     let request = Request { sources: &paths, ..Request::default() };
@@ -210,4 +227,53 @@ fn a_json_file_with_a_mistake_says_where() {
 fn a_missing_inventory_is_an_error() {
     let loaded = read(&MemoryFiles::new(), &["inventory/hosts.yml"]);
     assert_eq!(loaded.messages(), ["inventory/not-found: there is no inventory `inventory/hosts.yml`"]);
+}
+
+#[test]
+fn what_only_ansible_can_read_is_answered_with_a_stored_list() {
+    let plugin = "plugin: community.proxmox.proxmox\nurl: https://192.0.2.10:8006\n";
+    let files = MemoryFiles::new().with("inventory/lab.proxmox.yml", plugin).with("inventory/hosts.ini", "pve\n");
+    let loaded = read(&files, &["inventory"]);
+    assert_eq!(loaded.problem(), "inventory/plugin inventory/lab.proxmox.yml:1:9");
+    assert_eq!(
+        loaded.problems.iter().next().unwrap().help.as_deref(),
+        Some(
+            "run `ansible-inventory -i inventory/lab.proxmox.yml --list > inventory.json` once, and name \
+             `inventory.json` as the inventory"
+        )
+    );
+    assert!(loaded.inventory.hosts.contains_key("pve"));
+
+    let programs = Programs(
+        MemoryFiles::new()
+            .with("bin/list.py", "#!/usr/bin/python3\nprint('{}')\n")
+            .with("bin/hosts.yml", "all: {hosts: {a: }}\n"),
+    );
+    assert_eq!(
+        read(&programs, &["bin/list.py"]).messages(),
+        ["inventory/executable: `bin/list.py` is a program that makes an inventory, and no program is run here"]
+    );
+    // A text keeps being one where its file may be executed, as on some shared drives.
+    assert!(read(&programs, &["bin/hosts.yml"]).inventory.hosts.contains_key("a"));
+    let toml = MemoryFiles::new().with("hosts.toml", "[all.hosts.a]\n");
+    assert_eq!(read(&toml, &["hosts.toml"]).problem(), "inventory/toml hosts.toml:1:1");
+}
+
+#[test]
+fn a_stored_list_is_an_inventory() {
+    let list = r#"{
+  "_meta": {"hostvars": {"pbs": {"vmid": 101, "note": "{{ x }}"}, "stranger": {"vmid": 1}}, "profile": "inventory_legacy"},
+  "all": {"children": ["ungrouped", "guests"]},
+  "guests": {"hosts": ["pbs", "grafana"], "vars": {"tier": "service"}},
+  "old": ["omv"]
+}"#;
+    let files = MemoryFiles::new().with("inventory.json", list).with("host_vars/grafana.yml", "vmid: 103\n");
+    let loaded = read(&files, &["inventory.json"]);
+    assert_eq!(loaded.messages(), [""; 0]);
+    assert_eq!(loaded.value("pbs", "vmid"), json!(101));
+    assert_eq!(loaded.written("pbs", "vmid"), ("inventory.json:2:42".to_string(), "101"));
+    assert_eq!(loaded.value("grafana", "vmid"), json!(103));
+    assert_eq!(loaded.value("grafana", "tier"), json!("service"));
+    assert_eq!(loaded.inventory.groups["old"].members, ["omv"]);
+    assert!(!loaded.inventory.hosts.contains_key("stranger"));
 }

@@ -1,55 +1,16 @@
-//! The parser against the examples and the cases in `tests/syntax/`.
+//! The parser against the examples, and against the specs in `tests/syntax/`.
 
+#![allow(unreachable_pub, reason = "support files are shared by several tests")]
 #![allow(clippy::unwrap_used, reason = "a test that can not go on should stop")]
 
-use std::path::{Path, PathBuf};
+#[path = "syntax/support/mod.rs"]
+mod support;
 
-use hostler::diag::{Diagnostic, Problems};
-use hostler::syntax;
-use hostler::text::Sources;
-
-/// The text parsed, and everything reported in order.
-fn parse(text: &str) -> (syntax::tree::File, Vec<Diagnostic>) {
-    let mut problems = Problems::new();
-    let file = syntax::parse(text, 0, &mut problems);
-    (file, problems.sorted())
-}
-
-/// `code line:column` of each diagnostic.
-fn shown(text: &str, diagnostics: &[Diagnostic]) -> Vec<String> {
-    let mut sources = Sources::new();
-    sources.add("case.plan", text);
-    diagnostics
-        .iter()
-        .map(|diagnostic| {
-            let place = sources.place(diagnostic.primary.as_ref().unwrap().span).unwrap();
-            format!("{} {}:{}", diagnostic.code, place.line, place.column)
-        })
-        .collect()
-}
-
-fn plans(folder: &str) -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/examples").join(folder);
-    let mut found: Vec<PathBuf> = Vec::new();
-    let mut folders = vec![root];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "plan") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    assert!(!found.is_empty());
-    found
-}
+use support::{dump, files, parse, plans, shown, spec};
 
 #[test]
 fn every_valid_example_is_read_without_a_problem() {
-    for folder in ["valid", "minimal", "invalid_sites"] {
+    for folder in ["examples/valid", "examples/minimal", "examples/invalid_sites"] {
         for path in plans(folder) {
             let text = std::fs::read_to_string(&path).unwrap();
             let (_, diagnostics) = parse(&text);
@@ -60,17 +21,33 @@ fn every_valid_example_is_read_without_a_problem() {
 
 #[test]
 fn every_invalid_example_raises_exactly_its_syntax_errors() {
-    for path in plans("invalid") {
+    for path in plans("examples/invalid") {
         let text = std::fs::read_to_string(&path).unwrap();
         let (_, diagnostics) = parse(&text);
-        let found: Vec<String> = shown(&text, &diagnostics);
-        let found: Vec<&str> = found.iter().map(|found| found.split(':').next().unwrap()).collect();
+        let all = shown(&text, &diagnostics);
+        let found: Vec<&str> = all.lines().filter(|line| !line.starts_with(' ')).map(up_to_line).collect();
         let expected: Vec<String> = text
             .lines()
             .filter_map(|line| line.strip_prefix("# error: "))
             .filter(|error| error.starts_with("syntax/") || error.starts_with("command/shell-syntax"))
             .map(|error| error.replace(" line ", " "))
             .collect();
-        assert_eq!(found, expected, "{}: {diagnostics:#?}", path.display());
+        assert_eq!(found, expected, "{}: {all}", path.display());
+    }
+}
+
+/// `syntax/unexpected 4` of `syntax/unexpected 4:3-8 …`
+fn up_to_line(diagnostic: &str) -> &str {
+    diagnostic.split(':').next().unwrap()
+}
+
+#[test]
+fn specs_hold() {
+    for path in files("syntax", "md") {
+        spec::check(&path, &|kind, input| match kind {
+            "tree" => Some(dump::dump(&parse(input).0)),
+            "problems" => Some(shown(input, &parse(input).1)),
+            _ => None,
+        });
     }
 }

@@ -193,13 +193,13 @@ impl Body<'_, '_> {
                 (ty, _) => (Expr::Slot(local.slot), ty.clone()),
             };
         }
-        if name == "guest" || name == "hypervisor" || name == "controller" {
-            if let Some(Place::Host(host, _, _)) = self.place_named(name) {
-                if name == "hypervisor" {
-                    self.oblige(ObligationKind::HasHypervisor, About::Subject, span);
-                }
-                return (Expr::Convert(Box::new(host), Type::Str), Type::Str);
+        if matches!(name, "guest" | "hypervisor" | "controller")
+            && let Some(Place::Host(host, _, _)) = self.place_named(name)
+        {
+            if name == "hypervisor" {
+                self.oblige(ObligationKind::HasHypervisor, About::Subject, span);
             }
+            return (Expr::Convert(Box::new(host), Type::Str), Type::Str);
         }
         if !self.checker.is_variable(name) && !self.needs.contains_key(name) {
             let mut known = self.local_names();

@@ -31,7 +31,7 @@ pub(super) fn has_bad(block: &tree::Block) -> bool {
 
 /// The command after which the guest is off on every success path, when the steps end so.
 pub(super) fn ends_off(steps: &[Step]) -> Option<Span> {
-    follow(steps, None).unwrap_or_else(|()| None)
+    follow(steps, None).unwrap_or(None)
 }
 
 /// The state after the steps; `Err` where the plan keeps the guest off on purpose.

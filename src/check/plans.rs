@@ -33,10 +33,8 @@ impl Checker<'_> {
         if plans.is_empty() {
             if statements.is_empty() {
                 let declares = items.iter().any(|item| !matches!(item, tree::Item::Use(_)));
-                if request.one_plan || !declares {
-                    if !self.problems.has_errors() {
-                        self.problems.push(errors::nothing_to_run(file.before()));
-                    }
+                if (request.one_plan || !declares) && !self.problems.has_errors() {
+                    self.problems.push(errors::nothing_to_run(file.before()));
                 }
                 return Vec::new();
             }

@@ -80,6 +80,9 @@ pub(crate) struct RunArguments {
     /// Run in the simulated site: no connection, no process, virtual time
     #[arg(long)]
     pub(crate) lab: bool,
+    /// Answer yes to every `confirm`
+    #[arg(long)]
+    pub(crate) yes: bool,
     /// How the report is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

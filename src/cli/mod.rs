@@ -2,7 +2,9 @@
 
 mod arguments;
 mod check;
+mod desk;
 mod disk;
+mod endpoints;
 mod inventory;
 mod lab;
 mod run;

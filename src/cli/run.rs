@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::arguments::{Format, RunArguments};
+use super::desk::Controller;
 use super::terminal::Terminal;
-use super::{REFUSED, check, lab, site};
+use super::{REFUSED, check, endpoints, lab, site};
 use crate::code::{Code, compile};
 use crate::diag::Problems;
+use crate::hosts::{Hosts, HostsWorld, Options};
 use crate::machine::Note;
 use crate::report::{Summary, line};
+use crate::run::drive;
 use crate::text::Sources;
 
 pub(crate) fn run(arguments: &RunArguments, terminal: &mut Terminal) -> u8 {
@@ -41,7 +44,7 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &mut Terminal) -> u8 {
 fn carry_out(
     arguments: &RunArguments,
     code: &Arc<Code>,
-    _loaded: &site::Loaded,
+    loaded: &site::Loaded,
     summary: &mut Summary,
     terminal: &mut Terminal,
 ) -> Result<(), String> {
@@ -63,5 +66,23 @@ fn carry_out(
         lab::run(code, tell).map_err(|error| error.to_string())?;
         return Ok(());
     }
-    Err("real hosts are not driven by this version: use --lab".to_string())
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let endpoints = endpoints::endpoints(&loaded.inventory);
+        let hosts = Hosts::new(endpoints, Options::default()).map_err(|error| error.to_string())?;
+        let hosts = Arc::new(hosts);
+        let desk = Controller { channels: loaded.site.notify.clone(), yes: arguments.yes };
+        let users = endpoints::become_users(&loaded.inventory);
+        let mut world = HostsWorld::new(hosts.clone(), Arc::new(desk), users);
+        drive(code.clone(), &mut world, interrupted, tell).await;
+        Ok(())
+    })
+}
+
+/// Ends when a person presses Ctrl-C.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }

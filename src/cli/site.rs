@@ -101,7 +101,7 @@ pub(crate) fn load(
             beside.push(parent);
         }
     }
-    let request = inventory::Request { sources: &paths, beside: &beside, ..inventory::Request::default() };
+    let request = inventory::Request { sources: &paths, beside: &beside };
     let inventory = inventory::load(&Disk, &request, sources, problems);
     let site =
         Site { controller: file.controller, timezone: file.timezone, hypervisor: file.hypervisor, notify: file.notify };

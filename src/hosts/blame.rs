@@ -113,7 +113,7 @@ fn direct(told: &Told, endpoint: &Endpoint, ending: &Ending<'_>) -> String {
         let methods = line.split('(').nth(1).and_then(|rest| rest.split(')').next()).unwrap_or_default();
         return format!(
             "It refuses the login of {}{}; it takes {methods}. Set `ansible_user` or `ansible_ssh_private_key_file`, or add the key there.",
-            user(told),
+            line.split_once('@').map_or_else(|| user(told), |(user, _)| format!("`{user}`")),
             offered(told)
         );
     }
@@ -145,10 +145,7 @@ fn changed_key(told: &Told, endpoint: &Endpoint) -> String {
     // `Offending ED25519 key in /root/.ssh/known_hosts:3`
     let offending = told.find(&["Offending "]).and_then(|line| line.split(" key in ").nth(1));
     let file = offending.and_then(|place| place.rsplit_once(':')).map(|(file, _)| file);
-    let known = match (offending, endpoint.port) {
-        (Some(place), _) => format!(" (the known one is {place})"),
-        (None, _) => String::new(),
-    };
+    let known = offending.map_or_else(String::new, |place| format!(" (the known one is {place})"));
     let name = match endpoint.port {
         Some(port) if port != 22 => format!("[{}]:{port}", endpoint.address),
         _ => endpoint.address.clone(),
@@ -165,7 +162,8 @@ fn no_courier(told: &Told, ending: &Ending<'_>) -> String {
         let noise = ending.noise.trim();
         noise.lines().last().map(super::told::harmless)
     });
-    let said = said.map_or_else(|| "nothing was said".to_string(), |line| format!("it said: {line}"));
+    let said =
+        said.map_or_else(|| "nothing was said".to_string(), |line| format!("it said: {}", line.trim_end_matches('.')));
     match ending.code {
         Some(courier::SWALLOWED) => {
             "A login file of its user reads its input and so swallows what is sent; it must not, where no person logs in.".to_string()
@@ -227,7 +225,7 @@ fn sudo_refuses(told: &Told, endpoint: &Endpoint, become_user: &str) -> Option<S
             "It has no sudo, so that `{login}` can not become `{become_user}`; install sudo, or log in as `{become_user}` (`ansible_user`)."
         ));
     }
-    let line = told.find(&["sudo: "])?;
+    let line = told.lines.iter().rev().find(|line| line.contains("sudo: "))?;
     Some(format!("`{login}` can not become `{become_user}` there: {line}."))
 }
 
@@ -239,6 +237,10 @@ fn user(told: &Told) -> String {
 }
 
 fn offered(told: &Told) -> String {
+    if told.jump.is_some() && told.step < Step::Trusted {
+        // A jump host's own ssh tells nothing of its keys.
+        return String::new();
+    }
     if told.offered.is_empty() {
         return " (no key was offered)".to_string();
     }

@@ -79,7 +79,8 @@ impl Options {
             text.push_str(&option.replacen('=', " ", 1));
             text.push('\n');
         }
-        text.push_str("  LogLevel ERROR\n");
+        // A jump host's ssh tells at this level why the second leg failed.
+        text.push_str("  LogLevel INFO\n");
         for path in [&self.user_config, &self.system_config] {
             // A `Host` block ends where the next begins; `Match all` ends ours, so that these are included for all.
             text.push_str(&format!("Match all\nInclude \"{path}\"\n"));

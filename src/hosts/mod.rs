@@ -12,6 +12,7 @@ mod folder;
 mod frames;
 mod session;
 mod told;
+mod world;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,6 +26,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use config::Options;
 pub use endpoint::Endpoint;
+pub use world::{Desk, HostsWorld};
 
 use crate::run::{Greeting, Reply, Request, Trouble};
 use blame::End;

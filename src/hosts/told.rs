@@ -75,7 +75,7 @@ impl Told {
         } else if let Some(user) = note.strip_prefix("Authenticating to ").and_then(|rest| rest.split('\'').nth(1)) {
             self.user = Some(user.to_string());
         } else if let Some(command) = note.strip_prefix("Setting implicit ProxyCommand from ProxyJump: ") {
-            self.jump = command.rsplit(' ').next().map(str::to_string);
+            self.jump = Some(jump_of(command));
         }
     }
 
@@ -88,6 +88,15 @@ impl Told {
     pub(super) fn last(&self) -> Option<&str> {
         self.lines.last().map(String::as_str)
     }
+}
+
+/// `[user@]host[:port]` of `ssh [-l user] [-p port] … host`, the form in which ssh tells of its jump host.
+fn jump_of(command: &str) -> String {
+    let words: Vec<&str> = command.split(' ').collect();
+    let after = |flag: &str| words.iter().position(|word| *word == flag).and_then(|at| words.get(at + 1));
+    let user = after("-l").map_or_else(String::new, |user| format!("{user}@"));
+    let port = after("-p").map_or_else(String::new, |port| format!(":{port}"));
+    format!("{user}{}{port}", words.last().unwrap_or(&""))
 }
 
 /// Text of a host for a message: control characters become escapes, so that none reaches a terminal as a command.

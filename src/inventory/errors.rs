@@ -17,6 +17,32 @@ pub(super) fn not_text(path: &str) -> Diagnostic {
         .help("save the file as UTF-8; a program that prints an inventory is run once, and its output stored: `ansible-inventory -i PATH --list > inventory.json`")
 }
 
+/// How a list is made that can stand in for what can not be read here.
+fn store(path: &str) -> String {
+    format!(
+        "run `ansible-inventory -i {path} --list > inventory.json` once, and name `inventory.json` as the inventory"
+    )
+}
+
+pub(super) fn executable(path: &str) -> Diagnostic {
+    let message = format!("`{path}` is a program that makes an inventory, and no program is run here");
+    Diagnostic::nowhere("inventory/executable", message).help(format!("a stored list is the way: {}", store(path)))
+}
+
+pub(super) fn plugin(span: Span, plugin: &str, path: &str) -> Diagnostic {
+    let message = format!("this inventory is made by Ansible's plugin `{plugin}`, and plugins are not run here");
+    Diagnostic::error("inventory/plugin", span, message).help(store(path))
+}
+
+pub(super) fn toml(span: Span) -> Diagnostic {
+    Diagnostic::error("inventory/toml", span, "inventories in TOML are not read here").help(store("PATH"))
+}
+
+pub(super) fn stored_shape(span: Span, place: &str, wanted: &str, what: &str) -> Diagnostic {
+    let message = format!("`{place}` of a stored list is {wanted}, and this is {what}");
+    Diagnostic::error("inventory/stored", span, message).help(store("PATH"))
+}
+
 pub(super) fn yaml(text: &str, at: Span, offset: u32, why: &str) -> Box<Diagnostic> {
     let byte = (offset.saturating_sub(at.start) as usize).min(text.len());
     let before = text.get(..byte).unwrap_or(text);

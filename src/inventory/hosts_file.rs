@@ -10,13 +10,8 @@ use super::source::Origin;
 use super::variable::from_node;
 use crate::diag::Problems;
 
-/// Reads the groups of a file into the model. `root` is the whole file.
-pub(super) fn read(root: Node, origin: &Origin, model: &mut Model, problems: &mut Problems) {
-    let span = root.span;
-    let Kind::Map(groups) = root.kind else {
-        problems.push(errors::hosts_are_no_mapping(span, root.what()));
-        return;
-    };
+/// Reads the groups of a file into the model.
+pub(super) fn read(groups: IndexMap<String, Entry>, origin: &Origin, model: &mut Model, problems: &mut Problems) {
     let mut reader = Reader { origin, model, problems };
     for (name, entry) in groups {
         reader.group(&name, entry);

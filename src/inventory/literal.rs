@@ -3,9 +3,10 @@
 //! `port=22` is a number, `on=True` a truth, `list=[1, 'a']` a list, `dns=1,2` a list too, and everything that is not
 //! a Python literal stays text (`ast.literal_eval` in Ansible's `plugins/inventory/ini.py`).
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::scalar::{float_value, whole};
+use super::variable::UNSAFE;
 
 /// How deep brackets may be nested; deeper ones stay text.
 const MAX_DEPTH: usize = 50;
@@ -227,22 +228,24 @@ impl<'a> Reader<'a> {
     /// One text, or several that stand side by side.
     fn texts(&mut self) -> Option<Value> {
         let mut all = String::new();
+        let mut any_bytes = false;
         loop {
             let rest = self.rest();
             let len = rest.find(['\'', '"']).unwrap_or(0);
             let prefix = &rest[..len];
             if !is_prefix(prefix) || !rest[len..].starts_with(['\'', '"']) {
-                return Some(Value::String(all));
+                return Some(texts(all, any_bytes));
             }
             let raw = prefix.contains(['r', 'R']);
             let bytes = prefix.contains(['b', 'B']);
             self.at += len;
             self.text(raw, bytes, &mut all)?;
+            any_bytes |= bytes;
             let before = self.at;
             self.blanks();
             if !self.peek().is_some_and(|c| matches!(c, '\'' | '"') || c.is_ascii_alphabetic()) {
                 self.at = before;
-                return Some(Value::String(all));
+                return Some(texts(all, any_bytes));
             }
         }
     }
@@ -314,6 +317,11 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Text as a value. Ansible trusts text as a template, and text that is written as bytes not.
+fn texts(text: String, bytes: bool) -> Value {
+    if bytes { json!({ UNSAFE: text }) } else { Value::String(text) }
+}
+
 /// Whether letters before a quote are a prefix of text: `r`, `u`, `b`, or `r` with `b`.
 fn is_prefix(word: &str) -> bool {
     matches!(word.to_ascii_lowercase().as_str(), "" | "r" | "u" | "b" | "br" | "rb")
@@ -379,8 +387,6 @@ fn grouped(digits: &str, radix: u32) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

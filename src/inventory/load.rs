@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::errors;
 use super::model::{HostData, Model, UNGROUPED};
+use super::node::{Entry, Kind, Node};
 use super::paths::{ending, folder, join, name};
 use super::precedence::{Bases, HostVars, Precedence};
 use super::reading::{Content, Reading, Text, parse};
 use super::source::Origin;
 use super::vars_files::Whose;
-use super::{Group, Host, Inventory, Request, Variable, address, hosts_file, ini};
+use super::{Group, Host, Inventory, Request, Variable, address, hosts_file, ini, stored};
 use crate::diag::Problems;
-use crate::text::{Files, Sources, Span};
+use crate::text::{Entry as Inside, Files, Sources, Span};
 
 /// Names that are no source in a folder of sources.
 const IGNORED_NAMES: [&str; 3] = ["host_vars", "group_vars", "vars_plugins"];
@@ -38,8 +40,7 @@ pub fn load(files: &dyn Files, request: &Request<'_>, sources: &mut Sources, pro
 /// Reads one source; the answer is the folder beside which its variable files are.
 fn read_source(source: &str, number: usize, model: &mut Model, reading: &mut Reading<'_>) -> Option<String> {
     if let Some(entries) = reading.list(source) {
-        let names = entries.into_iter().map(|entry| entry.name).collect();
-        read_folder(source, names, number, model, reading);
+        read_folder(source, entries, number, model, reading);
         return Some(source.to_string());
     }
     // A list of hosts, `a,b,`, in place of a file.
@@ -47,33 +48,32 @@ fn read_source(source: &str, number: usize, model: &mut Model, reading: &mut Rea
         read_host_list(source, number, model, reading);
         return None;
     }
-    read_file(source, number, model, reading);
+    let entry = reading.list(folder(source)).into_iter().flatten().find(|entry| entry.name == name(source));
+    read_file(source, entry.is_some_and(|entry| entry.is_executable), number, model, reading);
     Some(folder(source).to_string())
 }
 
-fn read_folder(path: &str, mut names: Vec<String>, number: usize, model: &mut Model, reading: &mut Reading<'_>) {
-    names.sort();
-    for name in names {
+fn read_folder(path: &str, mut entries: Vec<Inside>, number: usize, model: &mut Model, reading: &mut Reading<'_>) {
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    for entry in entries {
+        let name = &entry.name;
         let ignored = name.starts_with('.')
             || IGNORED_NAMES.contains(&name.as_str())
             || IGNORED_ENDINGS.iter().any(|ending| name.ends_with(ending));
         if ignored {
             continue;
         }
-        let path = join(path, &name);
-        match reading.list(&path) {
-            Some(entries) => {
-                let names = entries.into_iter().map(|entry| entry.name).collect();
-                read_folder(&path, names, number, model, reading);
-            }
-            None => read_file(&path, number, model, reading),
+        let path = join(path, name);
+        match reading.list(&path).filter(|_| entry.is_folder) {
+            Some(entries) => read_folder(&path, entries, number, model, reading),
+            None => read_file(&path, entry.is_executable, number, model, reading),
         }
     }
 }
 
 fn read_host_list(list: &str, number: usize, model: &mut Model, reading: &mut Reading<'_>) {
     let at = reading.sources.add("-i", list);
-    let origin = Origin { request: number };
+    let origin = Origin { path: "-i".into(), request: number };
     let mut start = at.start;
     for word in list.split(',') {
         let name = word.trim();
@@ -94,15 +94,23 @@ fn read_host_list(list: &str, number: usize, model: &mut Model, reading: &mut Re
     }
 }
 
-fn read_file(path: &str, number: usize, model: &mut Model, reading: &mut Reading<'_>) {
+/// Reads a file by its ending. What only a plugin or a program can read says so.
+fn read_file(path: &str, is_executable: bool, number: usize, model: &mut Model, reading: &mut Reading<'_>) {
+    let ending = ending(name(path));
+    if is_executable && reading.is_program(path) {
+        reading.problems.push(errors::executable(path));
+        return;
+    }
     let Some(text) = reading.text(path) else { return };
-    let origin = Origin { request: number };
-    match ending(name(path)) {
+    let origin = Origin { path: text.path.clone(), request: number };
+    match ending {
         ".yml" | ".yaml" | ".json" => match reading.structure(&text) {
-            Content::Value(root) => hosts_file::read(root, &origin, model, reading.problems),
+            Content::Value(root) => read_structure(root, &origin, model, reading),
             Content::Nothing | Content::Bad => {}
         },
+        ".toml" => reading.problems.push(errors::toml(text.at.before())),
         "" => read_unnamed(&text, &origin, model, reading),
+        _ if text.text.starts_with("#!") => reading.problems.push(errors::executable(path)),
         _ => ini::read(&text.text, text.at, &origin, model, reading.problems),
     }
 }
@@ -111,11 +119,36 @@ fn read_file(path: &str, number: usize, model: &mut Model, reading: &mut Reading
 fn read_unnamed(text: &Text, origin: &Origin, model: &mut Model, reading: &mut Reading<'_>) {
     let mut quiet = Problems::new();
     match parse(&text.text, text.at, &mut quiet) {
-        Ok(Some(root)) if matches!(root.kind, super::node::Kind::Map(_)) => {
+        Ok(Some(root)) if matches!(root.kind, Kind::Map(_)) => {
             reading.problems.extend(quiet);
-            hosts_file::read(root, origin, model, reading.problems);
+            read_structure(root, origin, model, reading);
         }
         _ => ini::read(&text.text, text.at, origin, model, reading.problems),
+    }
+}
+
+/// Groups in YAML or JSON, a stored list, or what a plugin is told.
+fn read_structure(root: Node, origin: &Origin, model: &mut Model, reading: &mut Reading<'_>) {
+    match root.kind {
+        Kind::Map(groups) if stored::is_stored(&groups, &origin.path) => {
+            stored::read(groups, origin, model, reading.problems)
+        }
+        Kind::Map(groups) => match plugin(&groups) {
+            Some((name, span)) => reading.problems.push(errors::plugin(span, &name, &origin.path)),
+            None => hosts_file::read(groups, origin, model, reading.problems),
+        },
+        Kind::Scalar(_) | Kind::List(_) => {
+            reading.problems.push(errors::hosts_are_no_mapping(root.span, root.what()));
+        }
+    }
+}
+
+/// The plugin that a file is meant for, by its key `plugin`.
+fn plugin(groups: &IndexMap<String, Entry>) -> Option<(String, Span)> {
+    let node = &groups.get("plugin")?.value;
+    match &node.kind {
+        Kind::Scalar(scalar) if !scalar.value.is_null() => Some((scalar.raw.to_string(), node.span)),
+        Kind::Scalar(_) | Kind::List(_) | Kind::Map(_) => None,
     }
 }
 
@@ -168,5 +201,12 @@ fn host(name: &str, data: &HostData, found: HostVars, bases: &Bases, request: &R
             (name, variable)
         })
         .collect();
-    Host { variables, span: data.span, own_file, own_file_span: own.map(|file| file.start), locked: found.locked }
+    Host {
+        variables,
+        span: data.span,
+        file: data.file.clone(),
+        own_file,
+        own_file_span: own.map(|file| file.start),
+        locked: found.locked,
+    }
 }

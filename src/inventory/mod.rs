@@ -5,6 +5,7 @@ mod errors;
 mod hosts_file;
 mod ini;
 mod json;
+mod list;
 mod literal;
 mod load;
 mod model;
@@ -15,6 +16,7 @@ mod precedence;
 mod reading;
 mod scalar;
 mod source;
+mod stored;
 mod variable;
 mod vars_files;
 mod yaml;
@@ -55,6 +57,8 @@ pub struct Host {
     pub variables: IndexMap<String, Arc<Variable>>,
     /// Where the host is first named.
     pub span: Span,
+    /// The file in which it is first named.
+    pub file: Arc<str>,
     /// The file where a variable of this host alone belongs, as a person would write the path
     /// (`inventory/host_vars/pbs.yml`); an existing one where there is one.
     pub own_file: String,

@@ -50,6 +50,8 @@ pub(super) struct GroupData {
 pub(super) struct HostData {
     pub(super) vars: Vars,
     pub(super) span: Span,
+    /// The file that named it first.
+    pub(super) file: Arc<str>,
     /// The number of the source, as it was asked for, in which it was first named.
     pub(super) request: usize,
 }
@@ -86,11 +88,11 @@ impl Model {
     }
 
     /// The host of that name, new when there was none.
-    pub(super) fn add_host(&mut self, name: &str, span: Span, request: usize) -> HostId {
+    pub(super) fn add_host(&mut self, name: &str, span: Span, file: &Arc<str>, request: usize) -> HostId {
         if let Some(id) = self.hosts.get_index_of(name) {
             return id;
         }
-        let data = HostData { vars: Vars::new(), span, request };
+        let data = HostData { vars: Vars::new(), span, file: file.clone(), request };
         self.hosts.insert_full(name.to_string(), data).0
     }
 

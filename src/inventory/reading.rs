@@ -38,6 +38,14 @@ impl Reading<'_> {
         self.files.list(path).ok().flatten()
     }
 
+    /// Whether a file that may be executed is a program, and not a text that happens to have the right.
+    pub(super) fn is_program(&mut self, path: &str) -> bool {
+        match self.files.read(path) {
+            Ok(Some(bytes)) => bytes.starts_with(b"#!") || std::str::from_utf8(&bytes).is_err(),
+            Ok(None) | Err(_) => false,
+        }
+    }
+
     /// A file's text; what hinders is reported, and so is a file that is not there.
     pub(super) fn text(&mut self, path: &str) -> Option<Text> {
         let bytes = match self.files.read(path) {

@@ -11,6 +11,8 @@ use crate::text::Span;
 /// Which file names hosts, and by which of the sources that were asked for it is read.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
+    /// The file's path.
+    pub(super) path: Arc<str>,
     /// The number of the source that led to it.
     pub(super) request: usize,
 }
@@ -26,7 +28,7 @@ impl Origin {
         port: Option<u32>,
     ) -> HostId {
         let known = model.hosts.contains_key(name);
-        let host = model.add_host(name, span, self.request);
+        let host = model.add_host(name, span, &self.path, self.request);
         if let (false, Some(port)) = (known, port) {
             let variable = variable(Value::from(port), Some(&port.to_string()), span, span);
             model.hosts[host].vars.insert("ansible_port".to_string(), Arc::new(variable));

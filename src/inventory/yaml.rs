@@ -124,6 +124,10 @@ impl Builder<'_> {
                 let plain = style == ScalarStyle::Plain;
                 let tag = tag_name(tag);
                 let is_merge = plain && tag.is_none() && &*text == "<<";
+                // PyYAML knows a lone `=` as something special, and makes no value of it.
+                if plain && tag.is_none() && &*text == "=" && !self.expects_key() {
+                    return Err(errors::bad_scalar(span, "`=` alone is no value"));
+                }
                 let is_unsafe = self.open.last().is_some_and(|open| open.is_unsafe);
                 let value = scalar_value(&text, plain, tag.as_deref(), is_unsafe, span)?;
                 let node = Node { span, kind: Kind::Scalar(Scalar { value, raw: text.into() }) };
@@ -144,6 +148,10 @@ impl Builder<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn expects_key(&self) -> bool {
+        matches!(self.open.last(), Some(Open { kind: OpenKind::Map { key: None, .. }, .. }))
     }
 
     fn count(&mut self, more: usize, span: Span) -> Step {

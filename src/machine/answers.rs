@@ -59,17 +59,14 @@ impl State {
                 };
                 self.set(i, slot, value);
             }
-            (Awaiting::Confirmed(question), Answer::Confirmed(yes)) => {
-                if !yes {
-                    let host = self.fibers[i].host.clone();
-                    self.refuse(i, format!("not confirmed: {question}"), &host, out);
-                }
+            (Awaiting::Confirmed(question), Answer::Confirmed(false)) => {
+                let host = self.fibers[i].host.clone();
+                self.refuse(i, format!("not confirmed: {question}"), &host, out);
             }
-            (Awaiting::Notified(channel), Answer::Notified(why)) => {
-                if let Some(why) = why {
-                    self.note(i, NoteKind::Warned(format!("the notification to `{channel}` was not sent: {why}")), out);
-                }
+            (Awaiting::Notified(channel), Answer::Notified(Some(why))) => {
+                self.note(i, NoteKind::Warned(format!("the notification to `{channel}` was not sent: {why}")), out);
             }
+            (Awaiting::Confirmed(_), Answer::Confirmed(true)) | (Awaiting::Notified(_), Answer::Notified(None)) => {}
             // An answer of another kind than was asked for is a fault of the world; the fiber goes on without it.
             _ => {}
         }

@@ -68,6 +68,15 @@ pub(super) fn unclosed(span: Span, bracket: char, suspect: Option<(Span, usize)>
     }
 }
 
+/// A closer too many; `headless` is a plan, task or probe before it that never got its `{`.
+pub(super) fn stray_brace(span: Span, suspect: Option<(Span, usize)>, headless: Option<Span>) -> Diagnostic {
+    let problem = stray_closer(span, '}', suspect);
+    match headless {
+        Some(head) => problem.and(head, "the `{` behind this head is missing").help("add the `{` behind the head"),
+        None => problem,
+    }
+}
+
 pub(super) fn stray_closer(span: Span, bracket: char, suspect: Option<(Span, usize)>) -> Diagnostic {
     let opener = match bracket {
         '}' => '{',
@@ -119,9 +128,17 @@ pub(super) fn unexpected(span: Span, token: &str, expected: &[String], hint: Opt
         _ if token.is_empty() => format!("{found}, in the middle of a statement"),
         _ => found,
     };
-    let near = nearest(token, expected.iter().map(|word| word.trim_matches('`')));
-    let help = match near {
-        Some(word) if word != token && is_word(token) => Some(format!("did you mean `{word}`?")),
+    let words = expected.iter().map(|word| word.trim_matches('`')).filter(|word| is_word(word));
+    let near = nearest(token, words).filter(|word| *word != token && is_word(token) && token.len() > 2);
+    let help = match (near, token) {
+        (Some(word), _) => Some(format!("did you mean `{word}`?")),
+        (None, "=") if expected.iter().any(|word| word == "`)`") => {
+            Some("an argument is named with a colon: `name: value`".to_string())
+        }
+        (None, ",") if expected == ["`)`"] || expected == ["`]`"] => Some(match expected[0].as_str() {
+            "`)`" => "a list stands in brackets, `[a, b]`; a `,` that continues a line stands at its end".to_string(),
+            _ => "a `,` that continues a line stands at its end".to_string(),
+        }),
         _ => hint.or_else(|| token_hint(token)),
     };
     let problem = Diagnostic::error(UNEXPECTED, span, message);
@@ -158,6 +175,7 @@ pub(super) fn operator_hint(line: &str, token: &str) -> Option<String> {
         "then" => "a block stands in braces: `if x { … }`".to_string(),
         "do" => "a block stands in braces: `for x in xs { … }`".to_string(),
         "elif" | "elsif" | "elseif" => "write `else if`".to_string(),
+        "within" | "every" => format!("`{token}` belongs to `await`; `require` asks once and now"),
         "?" => "there is no `?:`; write `if x { … } else { … }`".to_string(),
         "**" => "there is no power operator".to_string(),
         _ => return None,
@@ -171,7 +189,15 @@ pub(super) fn incomplete(span: Span, token: &str, word: &str, what: &str, exampl
     } else {
         format!("`{word}` needs {what}, and `{token}` is none")
     };
-    Diagnostic::error(UNEXPECTED, span, message).help(format!("write `{example}`"))
+    let help = match token {
+        ":" if word == "run" => "this looks like YAML; a plan is statements, one a line: `on guest: …`".to_string(),
+        "!" => "write `not`".to_string(),
+        "==" => "write one `=`".to_string(),
+        "within" | "every" if word == "await" => format!("write the condition before it: `{example}`"),
+        "{{" => token_hint(token).unwrap_or_default(),
+        _ => format!("write `{example}`"),
+    };
+    Diagnostic::error(UNEXPECTED, span, message).help(help)
 }
 
 pub(super) fn after_complete(span: Span, token: &str) -> Diagnostic {
@@ -181,8 +207,12 @@ pub(super) fn after_complete(span: Span, token: &str) -> Diagnostic {
 
 pub(super) fn reserved_name(name: &Name, what: &str) -> Diagnostic {
     let text = &name.text;
-    Diagnostic::error(RESERVED_NAME, name.span, format!("`{text}` is a word of the language and can not name {what}"))
-        .help(format!("choose another name, for instance `{text}_` or `the_{text}`"))
+    Diagnostic::error(
+        RESERVED_NAME,
+        name.span,
+        format!("`{text}` is a word of the language and can not be the name of {what}"),
+    )
+    .help(format!("choose another name, for instance `{text}_` or `the_{text}`"))
 }
 
 pub(super) fn missing_block(span: Span, word: &str) -> Diagnostic {
@@ -236,6 +266,10 @@ pub(super) fn bad_dollar(span: Span, written: &str, after: Option<char>) -> Diag
             };
             (format!("`{written}` is no value"), help)
         }
+        (None, _) if written == "${" => (
+            "this `${` is not closed on its line".to_string(),
+            "write `${name}` or `${name.member}`; for the text itself, write `\\${`".to_string(),
+        ),
         (None, Some('(')) => (
             "`$(…)` is the shell's and works in a script only".to_string(),
             "take the output of a command by `let name = on guest: …` and write `$name`; or say `sh '…'`".to_string(),
@@ -344,7 +378,8 @@ pub(super) fn colon_before_block(colon: Span) -> Diagnostic {
 }
 
 pub(super) fn unknown_option(span: Span, token: &str) -> Diagnostic {
-    let help = match (nearest(token, words::ON_OPTIONS), token) {
+    let near = nearest(token, words::ON_OPTIONS).filter(|_| token.starts_with(|c: char| c.is_ascii_alphabetic()));
+    let help = match (near, token) {
         (_, "become" | "sudo" | "user") => "write `as root`".to_string(),
         (_, "timeout") => "write `within 10m`".to_string(),
         (Some(option), _) => format!("did you mean `{option}`?"),
@@ -374,8 +409,14 @@ pub(super) fn option_twice(span: Span, word: &str, first: Span) -> Diagnostic {
         .help("keep one of them")
 }
 
-/// What only a shell understands, in a command: two ways out.
-pub(super) fn shell_syntax(span: Span, operator: &str, command: &str) -> Diagnostic {
+/// What only a shell understands, in a command: two ways out. `script` is the command as a script, where it can be told.
+pub(super) fn shell_syntax(span: Span, operator: &str, script: Option<&str>) -> Diagnostic {
+    if let Some(inside) = operator.strip_prefix("{{") {
+        let name = inside.trim_matches(['}', ' ']).trim();
+        let shown = if is_word(name) { format!("`${name}`") } else { "`$name` or `${name.member}`".to_string() };
+        return Diagnostic::error(SHELL_SYNTAX, span, format!("`{operator}` is a template, and there are none here"))
+            .help(format!("write {shown}; or `'{operator}'` to pass the characters themselves"));
+    }
     let what = match operator {
         "|" | "|&" => "a pipe",
         "<" | ">" | ">>" | "<<" | "<<<" | ">&" => "a redirection",
@@ -385,15 +426,16 @@ pub(super) fn shell_syntax(span: Span, operator: &str, command: &str) -> Diagnos
         "~" => "a shell's home folder",
         _ => "a shell's bracket",
     };
-    let single = !command.contains(['\'', '\n', '$', '{']);
-    let script =
-        if single { format!("`sh '{command}'`") } else { "`sh '…' $value`, where the value is `\"$1\"`".to_string() };
     let quoted = match operator {
         "~" => "write the folder's full path".to_string(),
-        _ => format!("write `'{operator}'` to pass the character itself"),
+        "&&" => {
+            "write two commands, one a line, in `on … { }`: the second runs only where the first did well".to_string()
+        }
+        _ => format!("write `'{operator}'` to pass it on as it is"),
     };
+    let script = script.unwrap_or("sh '…' $value`, where the value is `\"$1\"");
     Diagnostic::error(SHELL_SYNTAX, span, format!("`{operator}` is {what}, and a command is words that no shell reads"))
-        .help(format!("{quoted}; or run a script: {script}"))
+        .help(format!("{quoted}; or run a script: `{script}`"))
 }
 
 pub(super) fn shell_keyword(span: Span, word: &str) -> Diagnostic {
@@ -418,6 +460,12 @@ pub(super) fn assignment_in_command(span: Span, name: &str, value: &str) -> Diag
 pub(super) fn statement_in_command_block(span: Span, word: &str) -> Diagnostic {
     Diagnostic::error(UNEXPECTED, span, format!("`{word}` begins a statement, and a block of `on` holds commands only"))
         .help("close the block before it, or write each command with its own `on …:`")
+}
+
+pub(super) fn option_behind_colon(span: Span, option: &str) -> Diagnostic {
+    let example = option_example(option).unwrap_or_else(|| format!("write `{option}`"));
+    Diagnostic::error(UNEXPECTED, span, format!("the option `{option}` stands behind the colon, where it is a command"))
+        .help(format!("{example} before the colon: `on guest {option} …: COMMAND`"))
 }
 
 pub(super) fn blank_after_continuation(span: Span) -> Diagnostic {
@@ -482,6 +530,13 @@ fn beginning_hint(token: &str, rest: &str) -> Option<String> {
         "wait" => "write `await … within 10m`".to_string(),
         "assert" | "check" | "ensure_that" => "write `require …`".to_string(),
         "{{" | "{%" => "there are no templates: a value is written `$name`".to_string(),
+        "within" | "every" => {
+            format!("`{token}` belongs to `await`, on its line or the next; `require` asks once and now")
+        }
+        "+" | "*" | "/" | "<" | ">" | "==" | "!=" | "<=" | ">=" | "and" | "or" | "in" | "contains" | "matches"
+        | "," => {
+            format!("a line that goes on ends with its `{token}`, or with `\\`")
+        }
         "{" => "a block belongs to `if`, `for`, `retry`, `try` or `on`".to_string(),
         "-" => "this looks like YAML; a plan is statements, one a line: `on guest: …`".to_string(),
         _ if token.starts_with('$') => match rest.strip_prefix('=') {
@@ -490,6 +545,7 @@ fn beginning_hint(token: &str, rest: &str) -> Option<String> {
             }
             _ => "a value does nothing by itself: use it in `require`, `record` or `let`".to_string(),
         },
+        _ if is_word(token) && rest.is_empty() => format!("a call has parentheses: `{token}(guest)`"),
         _ if is_word(token) && rest.starts_with('=') && !rest.starts_with("==") => {
             format!("a name is given by `let {token} {rest}`")
         }
@@ -601,11 +657,23 @@ pub(super) fn use_with_ending(span: Span, bare: &str) -> Diagnostic {
     Diagnostic::error(UNEXPECTED, span, "a file is used without its ending").help(format!("write `use {bare}`"))
 }
 
-pub(super) fn missing_type(name: &Name) -> Diagnostic {
+/// A parameter without a type; `behind` is what follows its name, `default` its value as written.
+pub(super) fn missing_type(name: &Name, behind: &str, default: &str) -> Diagnostic {
     let shown = &name.text;
+    if is_word(behind) && shown.starts_with(|c: char| c.is_ascii_uppercase()) {
+        return Diagnostic::error(UNEXPECTED, name.span, "a parameter's name stands before its type".to_string())
+            .help(format!("write `{behind}: {shown}`"));
+    }
+    let digits = default.starts_with(|c: char| c.is_ascii_digit());
     let example = match shown.as_str() {
+        _ if is_word(behind) && behind.starts_with(|c: char| c.is_ascii_uppercase()) => behind,
         "guest" => "Guest",
         "host" => "Host",
+        _ if matches!(default, "true" | "false") => "Bool",
+        _ if digits && default.ends_with("iB") => "Size",
+        _ if digits && default.ends_with('%') => "Percent",
+        _ if digits && default.ends_with(['s', 'm', 'h', 'd']) => "Duration",
+        _ if digits => "Int",
         _ => "Str",
     };
     Diagnostic::error(UNEXPECTED, name.span.after(), format!("the parameter `{shown}` has no type"))
@@ -618,6 +686,35 @@ pub(super) fn clause_twice(span: Span, group: &str, first: Span) -> Diagnostic {
         _ => format!("a plan says `{group}` once"),
     };
     Diagnostic::error(TWICE, span, message).and(first, "said here already").help("keep one of them")
+}
+
+/// What somebody meant who chose hosts in the way of another tool.
+pub(super) fn targets_hint(token: &str, rest: &str) -> Option<String> {
+    Some(match token {
+        ":" if rest.starts_with(":!") => "write `a except b`".to_string(),
+        ":" if rest.starts_with(":&") => "write `a and b`".to_string(),
+        ":" | "or" | "+" | ";" => "write `a, b` for all of both".to_string(),
+        "*" | "~" | "?" => "there are no patterns: name the group, or the hosts".to_string(),
+        "!" | "not" | "-" => "write `a except b`".to_string(),
+        "&" => "write `a and b`".to_string(),
+        "of" | "on" | "=" | ":=" => "write `for guest in pbs`".to_string(),
+        "[" => "no brackets: `for guest in a, b`".to_string(),
+        "{" => return None,
+        _ if token.starts_with('$') => {
+            "whom a plan is for is a bare name, so that it is known before anything runs: `for guest in pbs`"
+                .to_string()
+        }
+        _ if token.starts_with(['"', '\'']) => {
+            let name = token.trim_matches(['"', '\'']);
+            if is_place(name) {
+                format!("write `{name}`")
+            } else {
+                format!("write `host(\"{name}\")` or `group(\"{name}\")`")
+            }
+        }
+        _ if is_word(token) => format!("names have a comma between them: `a, {token}`"),
+        _ => return None,
+    })
 }
 
 /// How a header clause is written.
@@ -651,6 +748,22 @@ pub(super) fn unknown_clause(span: Span, token: &str, _line: &str) -> Diagnostic
         format!("`{token}` begins no clause of a plan")
     };
     Diagnostic::error(UNEXPECTED, span, message).help(help)
+}
+
+/// `lock when stderr has …`
+pub(super) fn unknown_outcome(span: Span, token: &str) -> Diagnostic {
+    let known = ["not started", "busy", "locked", "moved"];
+    let help = match nearest(token, known) {
+        Some(outcome) => format!("did you mean `{outcome}`?"),
+        None => format!("the outcomes are {}", list(&known)),
+    };
+    Diagnostic::error(UNEXPECTED, span, format!("`{token}` is no outcome of a command")).help(help)
+}
+
+/// A plan that says `on` where `for` belongs.
+pub(super) fn plan_on(span: Span) -> Diagnostic {
+    Diagnostic::error(UNEXPECTED, span, "a plan says for whom it runs, not where")
+        .help("write `plan name for guest in pbs { … }`; each statement then says `on` what it acts")
 }
 
 pub(super) fn missing_effect(span: Span, line: &str) -> Diagnostic {

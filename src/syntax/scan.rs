@@ -64,6 +64,8 @@ struct Scanner<'t> {
     brackets: Brackets,
     /// The first word of the statement that is being read, and where it stands.
     first: Option<&'t str>,
+    /// A plan, task, probe … of the top level whose `{` has not come yet.
+    headless: Option<(usize, usize)>,
     /// Between an `on` and its `:` or `{`: how many brackets were open at the `on`.
     header: Option<usize>,
     /// Whether what was read last asks for more, so that a newline is only a space.
@@ -88,6 +90,7 @@ impl<'t> Scanner<'t> {
             mode: Mode::Language,
             brackets: Brackets::default(),
             first: None,
+            headless: None,
             header: None,
             continues: false,
             angles: 0,
@@ -230,6 +233,9 @@ impl<'t> Scanner<'t> {
         let begins = self.first.is_none() && self.brackets.in_statements();
         if begins {
             self.first = Some(if member { "" } else { word });
+            if self.brackets.depth() == 0 && matches!(word, "plan" | "task" | "probe" | "command" | "driver") {
+                self.headless = Some((start, end));
+            }
         }
         if word == "on" && !member && self.header.is_none() && (begins || self.on_may_follow(end)) {
             self.header = Some(self.brackets.depth());
@@ -262,6 +268,9 @@ impl<'t> Scanner<'t> {
                 _ => Kind::Block,
             }
         };
+        if self.brackets.depth() == 0 {
+            self.headless = None;
+        }
         self.open(kind);
         self.at += 1;
         self.first = None;
@@ -457,7 +466,11 @@ impl<'t> Scanner<'t> {
         } else if let Some(at) = self.brackets.stray_brace() {
             let suspect = self.brackets.early_close(self.text);
             let label = suspect.map(|(opened, closed)| (self.span(closed, closed + 1), line_of(self.text, opened)));
-            self.problems = vec![errors::stray_closer(self.span(at, at + 1), '}', label)];
+            let headless = self
+                .headless
+                .map(|(start, end)| self.span(start, end))
+                .filter(|head| head.start < self.span(at, at).start);
+            self.problems = vec![errors::stray_brace(self.span(at, at + 1), label, headless)];
             stopped = true;
         } else {
             for at in self.brackets.stray_in_lines() {
@@ -517,7 +530,8 @@ fn newline(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// How many bytes the `$` here takes with it: `${…}` on one line is one thing, whatever it holds.
+/// How many bytes the `$` here takes with it: `${…}` on one line is one thing, whatever it holds; a `${` that is left
+/// open opens no block.
 fn value(bytes: &[u8], at: usize) -> usize {
     if bytes.get(at + 1) != Some(&b'{') {
         return 1;
@@ -526,11 +540,11 @@ fn value(bytes: &[u8], at: usize) -> usize {
     while let Some(byte) = bytes.get(end) {
         match byte {
             b'}' => return end + 1 - at,
-            b'"' | b'\'' | b'\n' => return 1,
+            b'"' | b'\'' | b'\n' => break,
             _ => end += 1,
         }
     }
-    1
+    2
 }
 
 /// Where the pair of braces that opens here ends, when it does so on this line; `levels` may nest in it.

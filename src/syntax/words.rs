@@ -28,7 +28,7 @@ pub(super) const SHELL_WORDS: [&str; 15] =
     ["if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "function", "[[", "!"];
 
 /// Words that begin a statement where only commands may stand.
-pub(super) const NOT_IN_BLOCK: [&str; 8] = ["on", "let", "await", "require", "record", "retry", "recover", "notify"];
+pub(super) const NOT_IN_BLOCK: [&str; 6] = ["on", "let", "await", "require", "record", "recover"];
 
 /// Whether a word can not be a name.
 pub(super) fn is_reserved(word: &str) -> bool {
@@ -74,7 +74,11 @@ fn in_words(rule: Rule) -> Option<String> {
     let words = match rule {
         Rule::year => "a year",
         Rule::use_path => "a module",
-        Rule::params | Rule::args => "`(`",
+        Rule::params => "`(`",
+        Rule::at_once => "`at once`",
+        Rule::per_hypervisor => "`per hypervisor`",
+        Rule::outcome => "an outcome",
+        Rule::at_deadline => "`left to finish` or `ended`",
         Rule::param => "a parameter",
         Rule::need => "a variable",
         Rule::r#type | Rule::type_literals | Rule::type_list | Rule::type_name => "a type",
@@ -87,14 +91,18 @@ fn in_words(rule: Rule) -> Option<String> {
         Rule::guard => "a guard",
         Rule::command | Rule::word => "a command",
         Rule::expr | Rule::operand | Rule::arg | Rule::list => "a value",
-        Rule::member => "`.`",
-        Rule::index => "`[`",
         Rule::number => "a number",
         Rule::string | Rule::long | Rule::raw | Rule::quoted => "a string",
         Rule::effect => "an effect",
         Rule::slot => "a slot",
         Rule::name | Rule::place_name | Rule::place | Rule::bound => "a name",
         Rule::EOI => "the end of the line",
+        Rule::arrow => "`->`",
+        Rule::close_angle => "`>`",
+        Rule::close_paren => "`)`",
+        Rule::close_square => "`]`",
+        Rule::comma => "`,`",
+        Rule::equals => "`=`",
         Rule::kw_a => "`a`",
         Rule::kw_accept => "`accept`",
         Rule::kw_after => "`after`",
@@ -192,8 +200,6 @@ fn in_words(rule: Rule) -> Option<String> {
         | Rule::needs
         | Rule::one_at_a_time
         | Rule::at_most
-        | Rule::at_once
-        | Rule::per_hypervisor
         | Rule::batches
         | Rule::never_together
         | Rule::stop_after
@@ -295,6 +301,13 @@ fn in_words(rule: Rule) -> Option<String> {
         | Rule::raw_text
         | Rule::escape
         | Rule::text
+        | Rule::args
+        | Rule::member
+        | Rule::index
+        | Rule::wait_word
+        | Rule::opt_value
+        | Rule::opt_word
+        | Rule::lone_notify
         | Rule::value
         | Rule::path
         | Rule::spread
@@ -308,12 +321,10 @@ fn in_words(rule: Rule) -> Option<String> {
         | Rule::sig_line
         | Rule::good_sig_line
         | Rule::sig_outcome
-        | Rule::outcome
         | Rule::stream
         | Rule::sig_options
         | Rule::sig_form
         | Rule::whom
-        | Rule::at_deadline
         | Rule::sig_within
         | Rule::sig_bad
         | Rule::sig_item

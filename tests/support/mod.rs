@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use hostler::hosts::{Endpoint, Options};
+use hostler::run::{Reply, Request, Trouble};
 
 /// The port of every sshd; each has an address of its own.
 const PORT: u16 = 2222;
@@ -31,6 +32,18 @@ pub fn until(what: &str, mut is_true: impl FnMut() -> bool) {
     while !is_true() {
         assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Polls until it is true, and lets the runtime work meanwhile.
+///
+/// # Panics
+/// When it is not true in time.
+pub async fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_true() {
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -88,14 +101,22 @@ impl Bed {
         fs::write(path.join("address"), &address).unwrap();
         fs::write(path.join("port"), PORT.to_string()).unwrap();
         for (file, text) in files {
-            let file = path.join(file);
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, text).unwrap();
+            write(&path.join(file), text);
         }
         let node = Node { name: name.into(), address, port: PORT, path, child: None };
         node.trust(&self.path);
         self.nodes.push(node);
         &self.nodes[self.nodes.len() - 1]
+    }
+
+    /// A machine that will be a guest of a hypervisor: its driver files there, and these in its own folder. Add it
+    /// before the hypervisor is started; it boots when `qm start` starts it, or with the hypervisor's `autostart`.
+    pub fn add_guest(&mut self, hypervisor: &str, vmid: u32, name: &str, files: &[(&str, &str)]) -> &Node {
+        let home = self.path.join("nodes").join(hypervisor);
+        write(&home.join(format!("vms/{vmid}/node")), name);
+        let conf = format!("agent: 1\ncores: 1\nmemory: 160\nname: {name}\nostype: l26\n");
+        write(&home.join(format!("pve/nodes/{hypervisor}/qemu-server/{vmid}.conf")), &conf);
+        self.add(name, files)
     }
 
     /// A started machine whose sshd answers.
@@ -121,6 +142,24 @@ impl Bed {
         fs::remove_file(node.path.join("boot_id")).unwrap();
         node.boot(&bed);
         node.answers();
+    }
+
+    /// Starts a machine that was added, or that was ended.
+    pub fn boot(&mut self, name: &str) {
+        let bed = self.path.clone();
+        let node = self.nodes.iter_mut().find(|node| node.name == name).unwrap();
+        node.boot(&bed);
+        node.answers();
+    }
+
+    /// Gives a machine that does not run another address and port.
+    pub fn move_to(&mut self, name: &str, address: &str, port: u16) {
+        let bed = self.path.clone();
+        let node = self.nodes.iter_mut().find(|node| node.name == name).unwrap();
+        (node.address, node.port) = (address.to_string(), port);
+        node.write("address", address);
+        node.write("port", &port.to_string());
+        node.trust(&bed);
     }
 
     /// Ends a machine at once.
@@ -203,25 +242,34 @@ impl Node {
         }
     }
 
-    /// Process 1 of the machine, as this machine numbers it.
+    /// Process 1 of the machine, as this machine numbers it. A guest's changes with each start.
     pub fn init(&self) -> u32 {
-        let parent = self.child.as_ref().expect("a started machine").id();
         let mut init = None;
-        until("process 1", || {
-            init = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))
-                .ok()
-                .and_then(|children| children.split_whitespace().next()?.parse().ok());
+        until(&format!("process 1 of {}", self.name), || {
+            init = self.find_init();
             init.is_some()
         });
         init.unwrap()
     }
 
-    /// Runs a shell line on the machine, beside its sshd, and gives what it prints.
+    fn find_init(&self) -> Option<u32> {
+        let bed = self.path.parent()?.parent()?.display().to_string();
+        let line = format!("sh\0{bed}/node.sh\0{bed}\0{}\0", self.name);
+        let pids = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        pids.into_iter()
+            .find(|pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|words| words == line.as_bytes()))
+    }
+
+    /// Runs words on the machine, beside its sshd.
+    pub fn output(&self, words: &[&str]) -> std::process::Output {
+        let mut command = Command::new("nsenter");
+        command.args(["-t", &self.init().to_string(), "-m", "-p", "-u", "-i"]).args(words);
+        command.output().unwrap()
+    }
+
+    /// Runs a shell line on the machine and gives what it prints.
     pub fn exec(&self, line: &str) -> String {
-        let output = Command::new("nsenter")
-            .args(["-t", &self.init().to_string(), "-m", "-p", "-u", "-i", "/usr/bin/dash", "-c", line])
-            .output()
-            .unwrap();
+        let output = self.output(&["/usr/bin/dash", "-c", line]);
         assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
@@ -233,7 +281,12 @@ impl Node {
 
     /// A file of its folder.
     pub fn write(&self, file: &str, text: &str) {
-        fs::write(self.path.join(file), text).unwrap();
+        write(&self.path.join(file), text);
+    }
+
+    /// The calls of its `qm` so far, each its words with a space between.
+    pub fn calls(&self) -> Vec<String> {
+        self.read("qm.log").lines().filter_map(|line| Some(line.split_once(' ')?.1.to_string())).collect()
     }
 
     /// Makes its host key the known one.
@@ -253,6 +306,11 @@ impl Node {
     }
 }
 
+fn write(file: &Path, text: &str) {
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, text).unwrap();
+}
+
 /// The first line of an SSH server.
 fn banner(address: &str, port: u16) -> io::Result<String> {
     use std::io::Read as _;
@@ -266,6 +324,51 @@ fn banner(address: &str, port: u16) -> io::Result<String> {
 /// A number for the second part of a 127 address, away from 127.0 and 127.1.
 fn network_of(seed: u32) -> u8 {
     u8::try_from(seed % 200).unwrap_or_default() + 40
+}
+
+/// A reading command of a few words.
+pub fn reading(host: &str, words: &[&str]) -> Request {
+    Request {
+        host: host.into(),
+        user: None,
+        argv: words.iter().map(ToString::to_string).collect(),
+        env: Vec::new(),
+        stdin: Vec::new(),
+        within: Duration::from_secs(30),
+        reading: true,
+    }
+}
+
+/// A changing command of a few words.
+pub fn changing(host: &str, words: &[&str]) -> Request {
+    Request { reading: false, ..reading(host, words) }
+}
+
+/// Standard output as text.
+pub fn text(reply: &Reply) -> String {
+    String::from_utf8_lossy(&reply.stdout).into_owned()
+}
+
+/// The host and the sentence of an `Unreachable`.
+///
+/// # Panics
+/// For anything else.
+pub fn unreachable<T: std::fmt::Debug>(result: Result<T, Trouble>) -> (String, String) {
+    match result {
+        Err(Trouble::Unreachable { host, why }) => (host, why),
+        other => panic!("{other:?} is not Unreachable"),
+    }
+}
+
+/// The host and the sentence of a `Refused`.
+///
+/// # Panics
+/// For anything else.
+pub fn refused<T: std::fmt::Debug>(result: Result<T, Trouble>) -> (String, String) {
+    match result {
+        Err(Trouble::Refused { host, why }) => (host, why),
+        other => panic!("{other:?} is not Refused"),
+    }
 }
 
 /// Runs a shell line of the test's own.

@@ -22,13 +22,15 @@ d=$bed/nodes/$name
 hostname "$name"
 mkdir -p "$d/over" "$d/root" "$d/home" "$d/run"
 mount -t tmpfs -o mode=755 over "$d/over"
-overlay() {
-  mkdir -p "$d/over/$1/upper" "$d/over/$1/work"
-  mount -t overlay -o "lowerdir=/$2,upperdir=$d/over/$1/upper,workdir=$d/over/$1/work" overlay "/$2"
-}
-overlay etc etc
-overlay bin usr/bin
-overlay sbin usr/sbin
+# A guest begins from the same folders as its hypervisor: overlays on overlays have a limit.
+for f in etc usr/bin usr/sbin; do
+  if [ ! -d "$bed/base/$f" ] || ! mountpoint -q "$bed/base/$f"; then
+    mkdir -p "$bed/base/$f"
+    mount --bind "/$f" "$bed/base/$f"
+  fi
+  mkdir -p "$d/over/$f/upper" "$d/over/$f/work"
+  mount -t overlay -o "lowerdir=$bed/base/$f,upperdir=$d/over/$f/upper,workdir=$d/over/$f/work" overlay "/$f"
+done
 mount --bind "$d/root" /root
 mount --bind "$d/home" /home
 mount --bind "$d/run" /run
@@ -49,15 +51,18 @@ esac
 rm -rf /run/* /etc/ssh/ssh_host_* /etc/ssh/sshd_config.d
 mkdir -p /run/sshd /run/lock /run/user
 chmod 1777 /run/lock
-while IFS=: read -r user uid shell; do
+echo "127.0.0.1 localhost $name" >/etc/hosts
+for user in $(cat "$d/users" 2>/dev/null || true); do
+  uid=${user#*:}
+  shell=${uid#*:}
+  uid=${uid%%:*}
+  user=${user%%:*}
   echo "$user:x:$uid:$uid::/home/$user:$shell" >>/etc/passwd
   echo "$user:x:$uid:" >>/etc/group
+  echo "$user:*:19000:0:99999:7:::" >>/etc/shadow
   mkdir -p "/home/$user"
   chown "$uid:$uid" "/home/$user"
-done <<EOF
-$(cat "$d/users" 2>/dev/null || true)
-EOF
-sed -i '/:x:.*::::*$/!b;/^:/d' /etc/passwd /etc/group
+done
 mkdir -p /etc/sudoers.d
 rm -f /etc/sudoers.d/*
 [ ! -f "$d/sudoers" ] || install -m 440 "$d/sudoers" /etc/sudoers.d/bed

@@ -1,7 +1,7 @@
 //! `on PLACE options: COMMAND`, and the words of commands.
 
 use super::strings::{long_text, raw_text};
-use super::{Builder, Pair, end, start};
+use super::{Builder, Pair, children, end, start};
 use crate::syntax::errors;
 use crate::syntax::grammar::Rule;
 use crate::syntax::tree::{
@@ -65,7 +65,7 @@ impl Builder<'_> {
                     self.report(errors::colon_before_block(colon));
                 }
                 let braces = self.at(start(&block), end(&block));
-                let commands = block.into_inner().map(|command| self.command(command, true)).collect();
+                let commands = children(block).map(|command| self.command(command, true)).collect();
                 OnForm::Many(OnBlock { place, options, commands, block: braces, span })
             }
             None => {
@@ -85,7 +85,7 @@ impl Builder<'_> {
 
     /// Who acts: a bare name, or a call that answers a host.
     fn place(&mut self, pair: Option<Pair<'_>>, at: usize, complete: bool, bad_options: &[Pair<'_>]) -> Expr {
-        let Some(operand) = pair.and_then(|pair| pair.into_inner().next()) else {
+        let Some(operand) = pair.and_then(|pair| children(pair).next()) else {
             let at = self.skip_blanks(at);
             let (span, token) = self.token(at);
             self.report(errors::missing_place(span, &token));
@@ -112,7 +112,7 @@ impl Builder<'_> {
 
     fn option(&mut self, pair: Pair<'_>) -> OnOption {
         let span = self.span(&pair);
-        let kind = pair.into_inner().next().map_or(OnOptionKind::Bad, |form| self.option_kind(form));
+        let kind = children(pair).next().map_or(OnOptionKind::Bad, |form| self.option_kind(form));
         OnOption { kind, span }
     }
 
@@ -121,14 +121,14 @@ impl Builder<'_> {
         let mut names = Vec::new();
         let mut exprs = Vec::new();
         let (mut any, mut skip, mut wait) = (false, false, None);
-        for part in form.into_inner() {
+        for part in children(form) {
             match part.as_rule() {
                 Rule::user | Rule::name | Rule::guard => names.push(self.name(&part)),
                 Rule::expr => exprs.push(self.expr(part)),
                 Rule::kw_any => any = true,
                 Rule::kw_skip => skip = true,
                 Rule::when_wait => {
-                    wait = part.into_inner().find(|part| part.as_rule() == Rule::expr).map(|part| self.expr(part));
+                    wait = children(part).find(|part| part.as_rule() == Rule::expr).map(|part| self.expr(part));
                 }
                 _ => {}
             }
@@ -181,7 +181,7 @@ impl Builder<'_> {
     pub(super) fn command(&mut self, pair: Pair<'_>, in_block: bool) -> Command {
         let span = self.span(&pair);
         let before = self.reported();
-        let written: Vec<Pair<'_>> = pair.into_inner().collect();
+        let written: Vec<Pair<'_>> = children(pair).collect();
         let words: Vec<Word> = written.iter().map(|word| self.word(word.clone())).collect();
         if self.reported() == before {
             self.shell_syntax(&written, in_block);
@@ -191,8 +191,8 @@ impl Builder<'_> {
 
     fn word(&mut self, pair: Pair<'_>) -> Word {
         let span = self.at(start(&pair), end(&pair));
-        let alone = pair.clone().into_inner().count() == 1;
-        let parts = pair.into_inner().map(|part| self.word_part(part, alone)).collect();
+        let alone = children(pair.clone()).count() == 1;
+        let parts = children(pair).map(|part| self.word_part(part, alone)).collect();
         Word { parts, span }
     }
 
@@ -222,13 +222,19 @@ impl Builder<'_> {
     /// What only a shell would understand: once a command, at its first place.
     fn shell_syntax(&mut self, written: &[Pair<'_>], in_block: bool) {
         let Some(first) = written.first() else { return };
-        let whole: String = self.text[start(first)..written.last().map_or(end(first), end)].to_string();
+        let first_span = self.at(start(first), end(first));
         if in_block && words::NOT_IN_BLOCK.contains(&first.as_str().trim_end_matches(':')) {
-            self.report(errors::statement_in_command_block(self.at(start(first), end(first)), first.as_str()));
+            self.report(errors::statement_in_command_block(first_span, first.as_str()));
+            return;
+        }
+        if let Some(option) = option_in_words(written) {
+            self.report(errors::option_behind_colon(first_span, option));
             return;
         }
         if words::SHELL_WORDS.contains(&first.as_str()) {
-            self.report(errors::shell_keyword(self.at(start(first), end(first)), first.as_str()));
+            self.report(errors::shell_keyword(first_span, first.as_str()));
+            // What stands behind a `;` here is more of the same.
+            self.quiet.insert(self.line(start(first)));
             return;
         }
         let mut assigns = true;
@@ -243,30 +249,78 @@ impl Builder<'_> {
                 }
                 _ => assigns = false,
             }
-            if text.starts_with('~') {
-                self.report(errors::shell_syntax(self.at(at, at + 1), "~", &whole));
-                return;
-            }
-            if let Some(part) = word.clone().into_inner().find(|part| part.as_rule() == Rule::shell) {
-                let from = start(&part);
-                let operator = shell_operator(&self.text[from..]);
-                self.report(errors::shell_syntax(self.at(from, from + operator.len()), operator, &whole));
+            let shell = children(word.clone()).find(|part| part.as_rule() == Rule::shell);
+            let found = match shell {
+                _ if text.starts_with('~') => Some((at, "~".to_string())),
+                Some(part) => {
+                    Some((start(&part), shell_operator(part.as_str(), &self.text[start(&part)..]).to_string()))
+                }
+                None => None,
+            };
+            if let Some((at, operator)) = found {
+                let script = as_script(written, self.text);
+                let span = self.at(at, at + operator.len());
+                self.report(errors::shell_syntax(span, &operator, script.as_deref()));
                 return;
             }
         }
         // `\ ` at the end of a line was meant to continue it.
         if let Some(last) = written.last()
-            && !last.as_str().is_empty()
             && last.as_str().trim_matches(['\\', ' ', '\t']).is_empty()
             && self.text[end(last)..].trim_start_matches([' ', '\t']).starts_with(['\n', '\r'])
         {
             self.report(errors::blank_after_continuation(self.at(start(last), end(last))));
+            self.quiet.insert(self.line(start(last)) + 1);
         }
     }
 }
 
+/// An option of `on` that stands behind the colon, told by what follows it: its word alone may be a command.
+fn option_in_words(written: &[Pair<'_>]) -> Option<&'static str> {
+    let word = |place: usize| written.get(place).map(Pair::as_str);
+    let number = |place: usize| word(place).is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    let value = |place: usize| word(place).is_some_and(|word| word.starts_with('$'));
+    Some(match word(0)? {
+        "within" if number(1) || value(1) => "within",
+        "retry" if number(1) => "retry",
+        "accept" if number(1) || word(1) == Some("any") => "accept",
+        "as" if written.len() > 2 && word(1).is_some_and(is_name) => "as",
+        "stdin" if value(1) => "stdin",
+        "reading" => "reading",
+        "when" if word(1) == Some("locked") => "when",
+        "unguarded" => "unguarded",
+        _ => return None,
+    })
+}
+
+/// The command as a script of the shell: its values become the script's arguments. Not where it holds quotes or lines.
+fn as_script(written: &[Pair<'_>], text: &str) -> Option<String> {
+    let (from, to) = (start(written.first()?), end(written.last()?));
+    let (mut script, mut values, mut at): (String, Vec<&str>, usize) = (String::new(), Vec::new(), from);
+    for part in written.iter().cloned().flat_map(children) {
+        if matches!(part.as_rule(), Rule::value | Rule::path) {
+            let place = values.iter().position(|value| *value == part.as_str()).unwrap_or(values.len());
+            if place == values.len() {
+                values.push(part.as_str());
+            }
+            script.push_str(&text[at..start(&part)]);
+            script.push_str(&format!("\"${}\"", place + 1));
+            at = end(&part);
+        }
+    }
+    script.push_str(&text[at..to]);
+    if script.contains(['\'', '\n']) || written.iter().any(|word| word.as_str().contains(['"', '\\'])) {
+        return None;
+    }
+    let values: String = values.iter().map(|value| format!(" {value}")).collect();
+    Some(format!("sh '{script}'{values}"))
+}
+
 /// The operator of the shell that begins here, as people know it.
-fn shell_operator(text: &str) -> &str {
+fn shell_operator<'t>(part: &'t str, text: &'t str) -> &'t str {
+    if part.starts_with('{') && part.ends_with('}') && part.len() <= 40 && !part.contains('\n') {
+        return part;
+    }
     for operator in ["&&", "||", ">>", "<<<", "<<", ">&", "|&"] {
         if text.starts_with(operator) {
             return &text[..operator.len()];

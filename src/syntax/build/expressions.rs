@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use pest::pratt_parser::{Assoc, Op, PrattParser};
 
 use super::strings::{long_text, raw_text};
-use super::{Builder, Pair, end, start};
+use super::{Builder, Pair, children, end, start};
 use crate::syntax::grammar::Rule;
 use crate::syntax::tree::{Arg, BinaryOp, Expr, ExprKind, Name};
 use crate::syntax::{errors, numbers};
@@ -42,7 +42,7 @@ impl Builder<'_> {
     /// An expression.
     pub(super) fn expr(&mut self, pair: Pair<'_>) -> Expr {
         let span = self.span(&pair);
-        let operators = pair.clone().into_inner().filter(|part| part.as_rule() != Rule::operand).count();
+        let operators = children(pair.clone()).filter(|part| part.as_rule() != Rule::operand).count();
         self.depth += operators;
         let expr = if self.depth > MAX_OPERATORS {
             self.report(errors::too_many_operators(span, MAX_OPERATORS));
@@ -75,7 +75,7 @@ impl Builder<'_> {
                 let span = left.span.to(right.span);
                 Expr { kind: ExprKind::Binary(op, Box::new(left), Box::new(right)), span }
             })
-            .parse(pair.into_inner());
+            .parse(children(pair));
         if let Some((left, operator, written)) = chains.into_inner().into_iter().next() {
             let middle = match &left.kind {
                 ExprKind::Binary(_, _, right) => self.slice(right.span).to_string(),
@@ -94,14 +94,14 @@ impl Builder<'_> {
     /// A value with its members, arguments and indexes.
     pub(super) fn operand(&mut self, pair: Pair<'_>) -> Expr {
         let whole = self.at(start(&pair), end(&pair));
-        let links = pair.clone().into_inner().count() - 1;
+        let links = children(pair.clone()).count() - 1;
         self.depth += links;
         if self.depth > MAX_OPERATORS {
             self.depth -= links;
             self.report(errors::too_many_operators(whole, MAX_OPERATORS));
             return Expr { kind: ExprKind::Bad, span: whole };
         }
-        let mut parts = pair.into_inner();
+        let mut parts = children(pair);
         let mut expr = match parts.next() {
             Some(primary) => self.primary(primary),
             None => Expr { kind: ExprKind::Bad, span: whole },
@@ -110,12 +110,12 @@ impl Builder<'_> {
             let span = expr.span.to(self.at(start(&part), end(&part)));
             let inner = Box::new(expr);
             let kind = match part.as_rule() {
-                Rule::member => match part.into_inner().next() {
+                Rule::member => match children(part).next() {
                     Some(name) => ExprKind::Member(inner, self.name(&name)),
                     None => ExprKind::Bad,
                 },
                 Rule::args => ExprKind::Call(inner, self.args(part)),
-                _ => match part.into_inner().next() {
+                _ => match children(part).next() {
                     Some(index) => ExprKind::Index(inner, Box::new(self.expr(index))),
                     None => ExprKind::Bad,
                 },
@@ -129,9 +129,9 @@ impl Builder<'_> {
     /// `( … )` behind a name.
     pub(super) fn args(&mut self, pair: Pair<'_>) -> Vec<Arg> {
         let mut args = Vec::new();
-        for arg in pair.into_inner() {
+        for arg in children(pair) {
             let (mut name, mut value): (Option<Name>, Option<Expr>) = (None, None);
-            for part in arg.into_inner() {
+            for part in children(arg) {
                 match part.as_rule() {
                     Rule::arg_name => name = Some(self.name(&part)),
                     _ => value = Some(self.expr(part)),
@@ -159,12 +159,12 @@ impl Builder<'_> {
                 self.report(errors::spaced_number(span, pair.as_str(), &numbers::spaced(pair.as_str())));
                 ExprKind::Bad
             }
-            Rule::list => ExprKind::List(pair.into_inner().map(|item| self.expr(item)).collect()),
-            Rule::parens => match pair.into_inner().next() {
+            Rule::list => ExprKind::List(children(pair).map(|item| self.expr(item)).collect()),
+            Rule::parens => match children(pair).next() {
                 Some(inner) => ExprKind::Parens(Box::new(self.expr(inner))),
                 None => ExprKind::Bad,
             },
-            Rule::value => match pair.into_inner().next() {
+            Rule::value => match children(pair).next() {
                 Some(name) => ExprKind::Value(self.name(&name)),
                 None => ExprKind::Bad,
             },

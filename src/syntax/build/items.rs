@@ -1,6 +1,6 @@
 //! What stands at the top level: plans, tasks, probes, and how they are headed.
 
-use super::{Builder, Pair, end, start};
+use super::{Builder, Pair, children, end, has, start};
 use crate::syntax::errors;
 use crate::syntax::grammar::Rule;
 use crate::syntax::tree::{
@@ -16,7 +16,7 @@ impl Builder<'_> {
     /// All that the file holds.
     pub(super) fn items(&mut self, pairs: pest::iterators::Pairs<'_, Rule>) -> File {
         let mut file = File::default();
-        for pair in pairs.flat_map(Pair::into_inner) {
+        for pair in pairs.flat_map(children) {
             match pair.as_rule() {
                 Rule::edition => self.edition(pair, &mut file),
                 Rule::EOI => {}
@@ -64,7 +64,7 @@ impl Builder<'_> {
     fn edition(&mut self, pair: Pair<'_>, file: &mut File) {
         let span = self.span(&pair);
         let (mut year, mut rest) = (None, None);
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::year => year = Some(self.name(&part)),
                 Rule::bad_rest => rest = Some(part),
@@ -101,7 +101,7 @@ impl Builder<'_> {
     fn use_item(&mut self, pair: Pair<'_>) -> Option<Use> {
         let (span, from) = (self.span(&pair), start(&pair));
         let (mut path, mut alias, mut alias_asked, mut rest) = (None, None, false, None);
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::use_path => path = Some(self.name(&part)),
                 Rule::kw_as => alias_asked = true,
@@ -136,7 +136,7 @@ impl Builder<'_> {
             (None, None, None, Vec::new(), None, None);
         let mut seen: Vec<(&'static str, Span)> = Vec::new();
         let mut head_end = after;
-        for part in pair.into_inner() {
+        for part in children(pair) {
             if matches!(part.as_rule(), Rule::bound | Rule::params | Rule::bad_params | Rule::clause) {
                 head_end = end(&part);
             }
@@ -174,7 +174,10 @@ impl Builder<'_> {
                     self.after_complete(&rest);
                 } else {
                     let (span, token) = self.token(start(&rest));
-                    self.report(errors::unexpected(span, &token, &["`{`".to_string()], None));
+                    self.report(match (what, token.as_str()) {
+                        ("plan", "on") => errors::plan_on(span),
+                        _ => errors::unexpected(span, &token, &["`{`".to_string()], None),
+                    });
                 }
             }
             self.blocks_of(rest);
@@ -205,7 +208,7 @@ impl Builder<'_> {
         let before = self.reported();
         let (mut name, mut params, mut result, mut bad, mut body, mut rest) = (None, None, None, None, None, None);
         let mut head_end = after;
-        for part in pair.into_inner() {
+        for part in children(pair) {
             if matches!(
                 part.as_rule(),
                 Rule::bound | Rule::params | Rule::bad_params | Rule::r#type | Rule::bad_item_head
@@ -237,6 +240,8 @@ impl Builder<'_> {
             self.report(errors::incomplete(at, &token, word, "its parameters in parentheses", example));
         } else if word == "probe" && result.is_none() && self.reported() == before {
             let (at, token) = self.token(bad.as_ref().map_or(head_end, start));
+            let behind_arrow = (at.end - self.base) as usize;
+            let (at, token) = if token == "->" { self.token(behind_arrow) } else { (at, token) };
             self.report(errors::incomplete(at, &token, word, "the type of its answer after `->`", example));
         } else if let Some(bad) = &bad
             && self.reported() == before
@@ -261,14 +266,15 @@ impl Builder<'_> {
             self.puzzled(Rule::lone_params, from, self.trimmed(from, to), Some(hint.to_string()));
             return Vec::new();
         }
-        pair.into_inner().map(|param| self.param(param)).collect()
+        children(pair).map(|param| self.param(param)).collect()
     }
 
     pub(super) fn param(&mut self, pair: Pair<'_>) -> Param {
         let (span, from) = (self.span(&pair), start(&pair));
         let before = self.reported();
         let (mut name, mut ty, mut default, mut bad) = (None, None, None, None);
-        for part in pair.into_inner() {
+        let assigned = has(&pair, Rule::equals);
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::bound => name = Some(self.bound(&part, "a parameter")),
                 Rule::r#type => ty = Some(self.ty(part)),
@@ -281,11 +287,14 @@ impl Builder<'_> {
         let stop = (name.span.end - self.base) as usize;
         if self.reported() == before {
             if ty.is_none() {
-                self.report(errors::missing_type(&name));
+                let behind =
+                    bad.as_ref().map_or("", |bad| self.text[start(bad)..self.trimmed(start(bad), end(bad))].trim());
+                let value = default.as_ref().map_or("", |value| self.slice(value.span));
+                self.report(errors::missing_type(&name, behind, value));
             } else if let Some(bad) = &bad {
                 let (span, token) = self.token(start(bad));
                 self.report(errors::unexpected(span, &token, &["`,`".to_string(), "`)`".to_string()], None));
-            } else if self.text[from..(span.end - self.base) as usize].ends_with('=') {
+            } else if default.is_none() && assigned {
                 let (at, token) = self.token((span.end - self.base) as usize);
                 self.report(errors::unexpected(at, &token, &["a value".to_string()], None));
             }
@@ -300,13 +309,13 @@ impl Builder<'_> {
 
     pub(super) fn ty(&mut self, pair: Pair<'_>) -> Type {
         let span = self.span(&pair);
-        let kind = pair.into_inner().next().map(|form| match form.as_rule() {
+        let kind = children(pair).next().map(|form| match form.as_rule() {
             Rule::type_literals => {
-                let strings = form.into_inner();
+                let strings = children(form);
                 TypeKind::Literals(strings.map(|string| self.fixed_string(string, "a type")).collect())
             }
             Rule::type_list => {
-                let item = form.into_inner().find(|part| part.as_rule() == Rule::r#type);
+                let item = children(form).find(|part| part.as_rule() == Rule::r#type);
                 let item = match item {
                     Some(item) => self.ty(item),
                     None => self.no_type(0),
@@ -326,14 +335,14 @@ impl Builder<'_> {
         seen: &mut Vec<(&'static str, Span)>,
     ) {
         let span = self.span(&pair);
-        let Some(form) = pair.into_inner().next() else { return };
+        let Some(form) = children(pair).next() else { return };
         let form_span = self.span(&form);
         let kind = match form.as_rule() {
             Rule::for_clause => {
                 let (mut name, mut targets) = (None, None);
-                for part in form.into_inner() {
+                for part in children(form) {
                     match part.as_rule() {
-                        Rule::bound => name = Some(self.bound(&part, "the guest")),
+                        Rule::bound => name = Some(self.bound(&part, "a guest")),
                         Rule::targets => targets = Some(self.targets(part)),
                         _ => {}
                     }
@@ -367,7 +376,7 @@ impl Builder<'_> {
 
     fn clause_kind(&mut self, rule: Rule, form: Pair<'_>) -> ClauseKind {
         let (mut exprs, mut params, mut targets, mut per) = (Vec::new(), Vec::new(), None, false);
-        for part in form.into_inner() {
+        for part in children(form) {
             match part.as_rule() {
                 Rule::expr => exprs.push(self.expr(part)),
                 Rule::need => params.push(self.param(part)),
@@ -398,7 +407,13 @@ impl Builder<'_> {
         let (from, to) = (start(form), self.trimmed(start(form), end(form)));
         let (span, token) = self.token(from);
         match errors::clause_example(&token) {
-            Some(example) => self.puzzled(Rule::lone_clause, from, to, Some(format!("write `{example}`"))),
+            Some(example) => {
+                let at = self.stops(Rule::lone_clause, from, to).0;
+                let hint =
+                    (token == "for").then(|| errors::targets_hint(&self.token(at).1, &self.text[at..to])).flatten();
+                let hint = hint.unwrap_or_else(|| format!("write `{example}`"));
+                self.puzzled(Rule::lone_clause, from, to, Some(hint));
+            }
             None => self.report(errors::unknown_clause(span, &token, &self.text[from..to])),
         }
     }
@@ -406,11 +421,11 @@ impl Builder<'_> {
     pub(super) fn targets(&mut self, pair: Pair<'_>) -> Targets {
         let span = self.span(&pair);
         let mut targets = Targets { any: Vec::new(), and: Vec::new(), except: Vec::new(), span };
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::target_list => targets.any = self.target_list(part),
                 rule => {
-                    let list = part.into_inner().find(|part| part.as_rule() == Rule::target_list);
+                    let list = children(part).find(|part| part.as_rule() == Rule::target_list);
                     let list = list.map(|list| self.target_list(list)).unwrap_or_default();
                     if rule == Rule::target_and { targets.and.push(list) } else { targets.except.push(list) }
                 }
@@ -420,14 +435,14 @@ impl Builder<'_> {
     }
 
     fn target_list(&mut self, pair: Pair<'_>) -> Vec<TargetTerm> {
-        pair.into_inner().filter_map(|target| target.into_inner().next()).map(|target| self.target(target)).collect()
+        children(pair).filter_map(|target| children(target).next()).map(|target| self.target(target)).collect()
     }
 
     fn target(&mut self, pair: Pair<'_>) -> TargetTerm {
         match pair.as_rule() {
             Rule::target_parens => {
                 let span = self.span(&pair);
-                let inner = pair.into_inner().next().map(|targets| self.targets(targets));
+                let inner = children(pair).next().map(|targets| self.targets(targets));
                 let empty = || Targets { any: Vec::new(), and: Vec::new(), except: Vec::new(), span };
                 TargetTerm::Parens(Box::new(inner.unwrap_or_else(empty)))
             }
@@ -435,7 +450,7 @@ impl Builder<'_> {
                 let host = pair.as_rule() == Rule::target_host;
                 let span = self.span(&pair);
                 let empty = || Name { text: String::new(), span };
-                let name = pair.into_inner().next().map(|string| self.fixed_string(string, "a name"));
+                let name = children(pair).next().map(|string| self.fixed_string(string, "a name"));
                 let name = name.unwrap_or_else(empty);
                 if host { TargetTerm::Host(name) } else { TargetTerm::Group(name) }
             }

@@ -147,24 +147,64 @@ impl<'t> Builder<'t> {
         at + (rest.len() - rest.trim_start_matches([' ', '\t']).len())
     }
 
+    /// Where `text[start..end]` stops making sense as `rule`, and what could have stood there; its end where it does
+    /// make sense.
+    fn stops(&self, rule: Rule, start: usize, end: usize) -> (usize, Vec<String>) {
+        match grammar::read(rule, &self.text[start..end]) {
+            Ok(_) => (end, Vec::new()),
+            Err(stopped) => ((start + stopped.at).min(end), words::expected(&stopped.expected)),
+        }
+    }
+
     /// Reports the place where `text[start..end]` stops making sense as `rule`.
     fn puzzled(&mut self, rule: Rule, start: usize, end: usize, hint: Option<String>) {
-        let Err(stopped) = grammar::read(rule, &self.text[start..end]) else {
-            // It makes sense by itself, so that what is wrong is what stands after it.
-            let (span, token) = self.token(end);
-            self.report(errors::unexpected(span, &token, &[], hint));
-            return;
-        };
-        let at = (start + stopped.at).min(end);
+        let (at, expected) = self.stops(rule, start, end);
         let (span, token) = self.token(at);
-        let expected = words::expected(&stopped.expected);
         self.report(errors::unexpected(span, &token, &expected, hint));
+    }
+
+    /// Reports a value that is missing, or that stops making sense at some place: `rest` is what stands there.
+    fn missing_value(&mut self, at: usize, rest: Option<(usize, usize)>, word: &str, what: &str, example: &str) {
+        if let Some((start, end)) = rest {
+            let (stop, expected) = self.stops(Rule::lone_expr, start, end);
+            let (span, token) = self.token(stop);
+            let hint = errors::operator_hint(&self.text[stop..end], &token);
+            if stop > start {
+                self.report(errors::unexpected(span, &token, &expected, hint));
+                return;
+            }
+        }
+        let (span, token) = self.token(at);
+        self.report(errors::incomplete(span, &token, word, what, example));
     }
 
     /// How many problems there are, to tell whether a part has reported something.
     fn reported(&self) -> usize {
         self.problems.len()
     }
+}
+
+/// What a pair holds, without punctuation.
+fn children(pair: Pair<'_>) -> impl DoubleEndedIterator<Item = Pair<'_>> {
+    pair.into_inner().filter(|part| !is_punctuation(part.as_rule()))
+}
+
+/// Whether a pair holds this directly.
+fn has(pair: &Pair<'_>, rule: Rule) -> bool {
+    pair.clone().into_inner().any(|part| part.as_rule() == rule)
+}
+
+fn is_punctuation(rule: Rule) -> bool {
+    matches!(
+        rule,
+        Rule::arrow
+            | Rule::close_angle
+            | Rule::close_paren
+            | Rule::close_square
+            | Rule::colon
+            | Rule::comma
+            | Rule::equals
+    )
 }
 
 /// The start of a pair, in bytes of the text.

@@ -1,6 +1,6 @@
 //! `command … { … }`: what the checker knows of a command; and `driver … { … }`.
 
-use super::{Builder, Pair, end, start};
+use super::{Builder, Pair, children, end, start};
 use crate::syntax::errors;
 use crate::syntax::grammar::Rule;
 use crate::syntax::tree::{
@@ -16,12 +16,12 @@ impl Builder<'_> {
         let (mut names, mut place, mut user, mut lines): (Vec<Name>, _, _, Vec<SigLine>) =
             (Vec::new(), None, None, Vec::new());
         let (mut has_block, mut head_end) = (false, from + "command".len());
-        for part in pair.into_inner() {
+        for part in children(pair) {
             if !matches!(part.as_rule(), Rule::sig_block | Rule::bad_sig_rest) {
                 head_end = end(&part);
             }
             match part.as_rule() {
-                Rule::command_names => names = part.into_inner().map(|name| self.name(&name)).collect(),
+                Rule::command_names => names = children(part).map(|name| self.name(&name)).collect(),
                 Rule::host_kind => place = Some(self.name(&part)),
                 Rule::user => user = Some(self.name(&part)),
                 Rule::bad_sig_head => {
@@ -31,7 +31,7 @@ impl Builder<'_> {
                 }
                 Rule::sig_block => {
                     has_block = true;
-                    lines = part.into_inner().map(|line| self.sig_line(line)).collect();
+                    lines = children(part).map(|line| self.sig_line(line)).collect();
                 }
                 Rule::bad_sig_rest if has_block && self.reported() == before => {
                     let (span, token) = self.token(start(&part));
@@ -59,7 +59,7 @@ impl Builder<'_> {
     fn sig_line(&mut self, pair: Pair<'_>) -> SigLine {
         let (span, from) = (self.span(&pair), start(&pair));
         let doc = self.doc_above(from);
-        let kind = match pair.into_inner().next() {
+        let kind = match children(pair).next() {
             Some(form) => match form.as_rule() {
                 Rule::sig_outcome => self.outcome(form),
                 Rule::sig_options => SigLineKind::Options(self.sig_items(form)),
@@ -81,12 +81,20 @@ impl Builder<'_> {
             self.report(errors::missing_effect(self.at(to, to), written));
             return;
         }
+        let (span, token) = self.token(from);
+        let words: Vec<&str> = written.split_whitespace().collect();
+        if let [_, "when", "stderr" | "stdout", ..] = words.as_slice()
+            && !matches!(token.as_str(), "busy" | "locked" | "moved")
+        {
+            self.report(errors::unknown_outcome(span, &token));
+            return;
+        }
         self.puzzled(Rule::lone_sig_line, from, to, Some(errors::SIGNATURE_HELP.to_string()));
     }
 
     fn outcome(&mut self, pair: Pair<'_>) -> SigLineKind {
         let (mut outcome, mut stream, mut texts) = (None, None, Vec::new());
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::outcome => outcome = Some(self.words(&part)),
                 Rule::stream => stream = Some(self.name(&part)),
@@ -107,7 +115,7 @@ impl Builder<'_> {
 
     fn form(&mut self, pair: Pair<'_>) -> SigLineKind {
         let (mut items, mut effect, mut whom, mut at_deadline, mut within) = (Vec::new(), None, None, None, None);
-        for part in pair.into_inner() {
+        for part in children(pair) {
             let span = self.span(&part);
             match part.as_rule() {
                 Rule::sig_item => items.extend(self.sig_item(part)),
@@ -131,19 +139,19 @@ impl Builder<'_> {
     }
 
     fn sig_items(&mut self, pair: Pair<'_>) -> Vec<SigItem> {
-        let items = pair.into_inner().filter(|part| part.as_rule() == Rule::sig_item);
+        let items = children(pair).filter(|part| part.as_rule() == Rule::sig_item);
         items.collect::<Vec<_>>().into_iter().filter_map(|item| self.sig_item(item)).collect()
     }
 
     fn sig_item(&mut self, pair: Pair<'_>) -> Option<SigItem> {
-        let form = pair.into_inner().next()?;
+        let form = children(pair).next()?;
         let span = self.span(&form);
         let kind = match form.as_rule() {
             Rule::sig_option => {
                 let (mut names, mut value, mut value_optional, mut repeated) = (Vec::new(), None, false, false);
-                for part in form.into_inner() {
+                for part in children(form) {
                     match part.as_rule() {
-                        Rule::option_names => names = part.into_inner().map(|name| name.as_str().to_string()).collect(),
+                        Rule::option_names => names = children(part).map(|name| name.as_str().to_string()).collect(),
                         Rule::slot => value = Some(self.slot(part)),
                         Rule::sig_maybe => value_optional = true,
                         Rule::sig_repeated => repeated = true,
@@ -154,7 +162,7 @@ impl Builder<'_> {
             }
             Rule::sig_optional => {
                 let mut inner = None;
-                for part in form.into_inner() {
+                for part in children(form) {
                     match part.as_rule() {
                         Rule::sig_repeated => {
                             if let Some(SigItem { kind: SigItemKind::Slot { repeated, .. }, .. }) = &mut inner {
@@ -178,7 +186,7 @@ impl Builder<'_> {
             return Some(SigItem { kind: SigItemKind::Literal(pair.as_str().to_string()), span });
         }
         let (mut slot, mut repeated) = (None, false);
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::slot => slot = Some(self.slot(part)),
                 Rule::sig_repeated => repeated = true,
@@ -191,15 +199,15 @@ impl Builder<'_> {
     fn slot(&mut self, pair: Pair<'_>) -> Slot {
         let span = self.span(&pair);
         let (mut name, mut ty) = (None, None);
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::slot_name => name = Some(self.name(&part)),
                 Rule::slot_words => {
-                    ty = Some(SlotType::Words(part.into_inner().map(|word| word.as_str().to_string()).collect()))
+                    ty = Some(SlotType::Words(children(part).map(|word| word.as_str().to_string()).collect()))
                 }
                 Rule::slot_type => {
                     let (mut inner, mut unit) = (None, None);
-                    for piece in part.into_inner() {
+                    for piece in children(part) {
                         match piece.as_rule() {
                             Rule::r#type => inner = Some(self.ty(piece)),
                             Rule::slot_unit => unit = Some(self.name(&piece)),
@@ -224,7 +232,7 @@ impl Builder<'_> {
         let mut driver =
             DriverDecl { doc, name: self.no_name(after), identity: None, scripts: Vec::new(), items: Vec::new(), span };
         let (mut block, mut named) = (None, false);
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::user => {
                     driver.name = self.name(&part);
@@ -251,7 +259,7 @@ impl Builder<'_> {
             }
         }
         if let Some(block) = block {
-            for item in block.into_inner() {
+            for item in children(block) {
                 self.driver_item(item, &mut driver);
             }
         }
@@ -264,7 +272,7 @@ impl Builder<'_> {
         let word_span = self.token(start(&pair)).0;
         match pair.as_rule() {
             Rule::identity => {
-                let need = pair.into_inner().find(|part| part.as_rule() == Rule::need).map(|need| self.param(need));
+                let need = children(pair).find(|part| part.as_rule() == Rule::need).map(|need| self.param(need));
                 match (need, &driver.identity) {
                     (None, _) => {
                         let (at, token) = self.token(stop);
@@ -282,7 +290,7 @@ impl Builder<'_> {
             }
             Rule::script => {
                 let (mut name, mut text) = (None, None);
-                for part in pair.into_inner() {
+                for part in children(pair) {
                     match part.as_rule() {
                         Rule::name => name = Some(self.name(&part)),
                         Rule::string => text = Some(self.fixed_string(part, "a script")),
@@ -305,7 +313,7 @@ impl Builder<'_> {
             _ => {
                 let (span, token) = self.token(start(&pair));
                 self.report(errors::not_in_driver(span, &token));
-                for part in pair.into_inner() {
+                for part in children(pair) {
                     self.blocks_of(part);
                 }
             }

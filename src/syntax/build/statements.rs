@@ -1,7 +1,7 @@
 //! Statements and blocks.
 
 use super::commands::OnForm;
-use super::{Builder, Pair, end, start};
+use super::{Builder, Pair, children, end, has, start};
 use crate::syntax::errors;
 use crate::syntax::grammar::Rule;
 use crate::syntax::tree::{
@@ -12,7 +12,7 @@ impl Builder<'_> {
     /// `{ … }`
     pub(super) fn block(&mut self, pair: Pair<'_>) -> Block {
         let span = self.at(start(&pair), end(&pair));
-        let statements = pair.into_inner().map(|statement| self.statement(statement)).collect();
+        let statements = children(pair).map(|statement| self.statement(statement)).collect();
         Block { statements, span }
     }
 
@@ -20,15 +20,17 @@ impl Builder<'_> {
     pub(super) fn statement(&mut self, pair: Pair<'_>) -> Stmt {
         let span = self.span(&pair);
         let before = self.reported();
-        let mut parts = pair.into_inner();
+        let mut parts = children(pair);
         let Some(first) = parts.next() else { return Stmt { kind: StmtKind::Bad, span } };
         let (rule, from) = (first.as_rule(), start(&first));
         if rule == Rule::trailing {
             self.unreadable(first);
             return Stmt { kind: StmtKind::Bad, span };
         }
-        let mut kind = self.statement_kind(first);
-        if let Some(trailing) = parts.next() {
+        let trailing = parts.next();
+        let rest = trailing.as_ref().map(|trailing| (start(trailing), self.first_piece(trailing)));
+        let mut kind = self.statement_kind(first, rest);
+        if let Some(trailing) = trailing {
             if self.reported() == before {
                 self.trailing(rule, from, &trailing);
             }
@@ -47,27 +49,28 @@ impl Builder<'_> {
         Stmt { kind, span }
     }
 
-    fn statement_kind(&mut self, pair: Pair<'_>) -> StmtKind {
+    /// A statement by itself; `rest` is where something stands behind it that could not be read.
+    fn statement_kind(&mut self, pair: Pair<'_>, rest: Option<(usize, usize)>) -> StmtKind {
         match pair.as_rule() {
             Rule::on => match self.on(pair) {
                 OnForm::One(on) => StmtKind::On(on),
                 OnForm::Many(block) => StmtKind::OnBlock(block),
             },
-            Rule::let_statement => self.let_statement(pair),
-            Rule::await_statement => self.await_statement(pair),
-            Rule::require_statement => self.require_statement(pair),
+            Rule::let_statement => self.let_statement(pair, rest),
+            Rule::await_statement => self.await_statement(pair, rest),
+            Rule::require_statement => self.require_statement(pair, rest),
             Rule::if_statement => self.if_statement(pair),
             Rule::for_statement => self.for_statement(pair),
             Rule::retry_statement => self.retry_statement(pair),
-            Rule::try_statement => self.try_statement(pair),
-            Rule::fail => self.said(pair, "fail", StmtKind::Fail),
-            Rule::skip => self.said(pair, "skip", StmtKind::Skip),
-            Rule::warn => self.said(pair, "warn", StmtKind::Warn),
-            Rule::confirm => self.said(pair, "confirm", StmtKind::Confirm),
-            Rule::record => self.record(pair),
+            Rule::try_statement => self.try_statement(pair, rest.is_some()),
+            Rule::fail => self.said(pair, rest, "fail", StmtKind::Fail),
+            Rule::skip => self.said(pair, rest, "skip", StmtKind::Skip),
+            Rule::warn => self.said(pair, rest, "warn", StmtKind::Warn),
+            Rule::confirm => self.said(pair, rest, "confirm", StmtKind::Confirm),
+            Rule::record => self.record(pair, rest),
             Rule::notify => self.notify(pair),
             Rule::return_statement => {
-                let value = pair.into_inner().find(|part| part.as_rule() == Rule::expr).map(|value| self.expr(value));
+                let value = children(pair).find(|part| part.as_rule() == Rule::expr).map(|value| self.expr(value));
                 StmtKind::Return(value)
             }
             Rule::run => {
@@ -88,7 +91,7 @@ impl Builder<'_> {
                 }
             }
             Rule::keep_off => {
-                if pair.clone().into_inner().any(|part| part.as_rule() == Rule::kw_off) {
+                if children(pair.clone()).any(|part| part.as_rule() == Rule::kw_off) {
                     StmtKind::KeepOff
                 } else {
                     let (span, token) = self.token(end(&pair));
@@ -110,7 +113,7 @@ impl Builder<'_> {
     /// `path(args)`, with the span from the name to `)`.
     fn call_of(&mut self, pair: Pair<'_>) -> Option<Call> {
         let (mut path, mut args) = (None, None);
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::call_path => path = Some(part),
                 Rule::args => args = Some(part),
@@ -119,16 +122,16 @@ impl Builder<'_> {
         }
         let (path, args) = path.zip(args)?;
         let span = self.at(start(&path), end(&args));
-        let path = path.into_inner().map(|name| self.name(&name)).collect();
+        let path = children(path).map(|name| self.name(&name)).collect();
         Some(Call { path, args: self.args(args), span })
     }
 
-    fn let_statement(&mut self, pair: Pair<'_>) -> StmtKind {
+    fn let_statement(&mut self, pair: Pair<'_>, rest: Option<(usize, usize)>) -> StmtKind {
         let after = end_of_word(&pair, "let");
         let stop = (self.span(&pair).end - self.base) as usize;
-        let has_equals = self.text[after..stop].contains('=');
+        let has_equals = has(&pair, Rule::equals);
         let (mut name, mut value) = (None, None);
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::bound => name = Some(self.bound(&part, "a value")),
                 Rule::expr => value = Some(LetValue::Expr(self.expr(part))),
@@ -145,7 +148,6 @@ impl Builder<'_> {
                 _ => {}
             }
         }
-        let (token_span, token) = self.token(stop);
         let Some(name) = name else {
             let (token_span, token) = self.token(after);
             self.report(errors::incomplete(
@@ -160,16 +162,16 @@ impl Builder<'_> {
         let value = value.unwrap_or_else(|| {
             let what = if has_equals { "a value after its `=`" } else { "`=` and a value" };
             let example = format!("let {} = on guest reading: uname -r", name.text);
-            self.report(errors::incomplete(token_span, &token, "let", what, &example));
+            self.missing_value(stop, rest.filter(|_| has_equals), "let", what, &example);
             LetValue::Expr(self.no_expr(stop))
         });
         StmtKind::Let(name, value)
     }
 
-    fn await_statement(&mut self, pair: Pair<'_>) -> StmtKind {
+    fn await_statement(&mut self, pair: Pair<'_>, rest: Option<(usize, usize)>) -> StmtKind {
         let after = end_of_word(&pair, "await");
         let (mut condition, mut within, mut every, mut otherwise) = (None, None, None, None);
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::expr => condition = Some(self.expr(part)),
                 Rule::wait_within => self.once(&mut within, part, "within"),
@@ -179,28 +181,29 @@ impl Builder<'_> {
             }
         }
         let condition =
-            condition.unwrap_or_else(|| self.missing_condition(after, "await", "await ssh(guest) within 10m"));
+            condition.unwrap_or_else(|| self.missing_condition(after, rest, "await", "await ssh(guest) within 10m"));
         StmtKind::Await(Await { condition, within, every, otherwise })
     }
 
-    fn require_statement(&mut self, pair: Pair<'_>) -> StmtKind {
+    fn require_statement(&mut self, pair: Pair<'_>, rest: Option<(usize, usize)>) -> StmtKind {
         let after = end_of_word(&pair, "require");
         let (mut condition, mut otherwise) = (None, None);
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::expr => condition = Some(self.expr(part)),
                 Rule::wait_else => self.once(&mut otherwise, part, "else"),
                 _ => {}
             }
         }
-        let condition = condition.unwrap_or_else(|| self.missing_condition(after, "require", "require agent(guest)"));
+        let condition =
+            condition.unwrap_or_else(|| self.missing_condition(after, rest, "require", "require agent(guest)"));
         StmtKind::Require(Require { condition, otherwise })
     }
 
     /// `within D`, `every D`, `else "…"`: the value behind the word, which may stand once.
     pub(super) fn once(&mut self, slot: &mut Option<Expr>, pair: Pair<'_>, word: &str) {
         let span = self.span(&pair);
-        let Some(value) = pair.into_inner().find(|part| part.as_rule() == Rule::expr) else { return };
+        let Some(value) = children(pair).find(|part| part.as_rule() == Rule::expr) else { return };
         let value = self.expr(value);
         match slot {
             Some(first) => self.report(errors::part_twice(span, word, first.span)),
@@ -208,9 +211,8 @@ impl Builder<'_> {
         }
     }
 
-    fn missing_condition(&mut self, after: usize, word: &str, example: &str) -> Expr {
-        let (span, token) = self.token(after);
-        self.report(errors::incomplete(span, &token, word, "a condition", example));
+    fn missing_condition(&mut self, after: usize, rest: Option<(usize, usize)>, word: &str, example: &str) -> Expr {
+        self.missing_value(after, rest, word, "a condition", example);
         self.no_expr(after)
     }
 
@@ -219,7 +221,7 @@ impl Builder<'_> {
         let mut branches: Vec<(Expr, Block)> = Vec::new();
         let mut otherwise: Option<Block> = None;
         let mut parts = Vec::new();
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::expr => head.expr = Some(part),
                 Rule::bad_head => head.bad = Some(part),
@@ -233,12 +235,12 @@ impl Builder<'_> {
             let part_span = self.span(&part);
             let mut head = Head::new(end_of_word(&part, "else"));
             let mut with_if = false;
-            for piece in part.into_inner() {
+            for piece in children(part) {
                 match piece.as_rule() {
                     Rule::else_if => {
                         with_if = true;
                         head.after = end_of_word(&piece, "if");
-                        head.expr = piece.into_inner().find(|part| part.as_rule() == Rule::expr);
+                        head.expr = children(piece).find(|part| part.as_rule() == Rule::expr);
                     }
                     Rule::bad_head => head.bad = Some(piece),
                     Rule::block => head.block = Some(piece),
@@ -281,7 +283,7 @@ impl Builder<'_> {
                 self.bad_condition(start(bad), bad);
                 self.no_expr(head.after)
             }
-            (None, None) => self.missing_condition(head.after, word, "if reboot_required(guest) { … }"),
+            (None, None) => self.missing_condition(head.after, None, word, "if reboot_required(guest) { … }"),
         };
         let block = self.block_or_missing(head.block, head.after, word, before);
         (expr, block)
@@ -319,9 +321,9 @@ impl Builder<'_> {
         let (from, after) = (start(&pair), end_of_word(&pair, "for"));
         let before = self.reported();
         let (mut name, mut list, mut bad, mut block) = (None, None, None, None);
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
-                Rule::bound => name = Some(self.bound(&part, "the name of each item")),
+                Rule::bound => name = Some(self.bound(&part, "an item")),
                 Rule::expr => list = Some(self.expr(part)),
                 Rule::bad_head => bad = Some(part),
                 Rule::block => block = Some(part),
@@ -347,7 +349,7 @@ impl Builder<'_> {
         let (from, after) = (start(&pair), end_of_word(&pair, "retry"));
         let before = self.reported();
         let (mut exprs, mut bad, mut block) = (Vec::new(), None, None);
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::expr => exprs.push(self.expr(part)),
                 Rule::bad_head => bad = Some(part),
@@ -365,13 +367,13 @@ impl Builder<'_> {
         StmtKind::Retry(retry, self.block_or_missing(block, after, "retry", before))
     }
 
-    fn try_statement(&mut self, pair: Pair<'_>) -> StmtKind {
+    fn try_statement(&mut self, pair: Pair<'_>, followed: bool) -> StmtKind {
         let (span, after) = (self.span(&pair), end_of_word(&pair, "try"));
         let before = self.reported();
         let mut head = Head::new(after);
         let (mut recover, mut finally): (Option<(Name, Block)>, Option<Block>) = (None, None);
         let mut handlers = Vec::new();
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::bad_head => head.bad = Some(part),
                 Rule::block => head.block = Some(part),
@@ -394,9 +396,9 @@ impl Builder<'_> {
             let after = end_of_word(&handler, word);
             let before = self.reported();
             let (mut name, mut bad, mut block) = (None, None, None);
-            for part in handler.into_inner() {
+            for part in children(handler) {
                 match part.as_rule() {
-                    Rule::bound => name = Some(self.bound(&part, "the failure")),
+                    Rule::bound => name = Some(self.bound(&part, "a failure")),
                     Rule::bad_head => bad = Some(part),
                     Rule::block => block = Some(part),
                     _ => {}
@@ -421,7 +423,7 @@ impl Builder<'_> {
                 finally.get_or_insert(block);
             }
         }
-        if recover.is_none() && finally.is_none() && self.reported() == before {
+        if recover.is_none() && finally.is_none() && !followed && self.reported() == before {
             let try_span = self.token((span.start - self.base) as usize).0;
             self.report(errors::try_alone(try_span));
         }
@@ -436,22 +438,28 @@ impl Builder<'_> {
         }
     }
 
-    fn said(&mut self, pair: Pair<'_>, word: &str, kind: fn(Expr) -> StmtKind) -> StmtKind {
+    fn said(
+        &mut self,
+        pair: Pair<'_>,
+        rest: Option<(usize, usize)>,
+        word: &str,
+        kind: fn(Expr) -> StmtKind,
+    ) -> StmtKind {
         let after = end_of_word(&pair, word);
-        match pair.into_inner().find(|part| part.as_rule() == Rule::expr) {
+        match children(pair).find(|part| part.as_rule() == Rule::expr) {
             Some(said) => kind(self.expr(said)),
             None => {
-                let (span, token) = self.token(after);
-                self.report(errors::incomplete(span, &token, word, "what it says", &format!("{word} \"…\"")));
+                self.missing_value(after, rest, word, "what it says", &format!("{word} \"…\""));
                 StmtKind::Bad
             }
         }
     }
 
-    fn record(&mut self, pair: Pair<'_>) -> StmtKind {
+    fn record(&mut self, pair: Pair<'_>, rest: Option<(usize, usize)>) -> StmtKind {
         let stop = (self.span(&pair).end - self.base) as usize;
+        let has_equals = has(&pair, Rule::equals);
         let (mut name, mut value) = (None, None);
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::name => name = Some(self.name(&part)),
                 Rule::expr => value = Some(self.expr(part)),
@@ -461,16 +469,9 @@ impl Builder<'_> {
         match (name, value) {
             (Some(name), Some(value)) => StmtKind::Record(name, value),
             (name, _) => {
-                let (span, token) = self.token(stop);
                 let what = if name.is_none() { "a name, `=` and a value" } else { "`=` and a value" };
-                let shown = name.map_or("kernel".to_string(), |name| name.text);
-                self.report(errors::incomplete(
-                    span,
-                    &token,
-                    "record",
-                    what,
-                    &format!("record {shown} = $kernel.trim"),
-                ));
+                let example = format!("record {} = $kernel.trim", name.map_or("kernel".to_string(), |name| name.text));
+                self.missing_value(stop, rest.filter(|_| has_equals), "record", what, &example);
                 StmtKind::Bad
             }
         }
@@ -479,13 +480,13 @@ impl Builder<'_> {
     fn notify(&mut self, pair: Pair<'_>) -> StmtKind {
         let from = start(&pair);
         let (mut channel, mut subject, mut fields, mut bad) = (None, None, Vec::new(), None);
-        for part in pair.into_inner() {
+        for part in children(pair) {
             match part.as_rule() {
                 Rule::place_name => channel = Some(self.name(&part)),
                 Rule::expr => subject = Some(self.expr(part)),
                 Rule::fields => {
-                    for field in part.into_inner() {
-                        let mut pieces = field.into_inner();
+                    for field in children(part) {
+                        let mut pieces = children(field);
                         if let Some((name, value)) = pieces.next().zip(pieces.next()) {
                             fields.push((self.name(&name), self.expr(value)));
                         }
@@ -500,7 +501,7 @@ impl Builder<'_> {
             (_, _, bad) => {
                 let to = bad.map_or(from + "notify".len(), |bad| self.trimmed(start(&bad), end(&bad)));
                 let hint = "write `notify ops \"what happened\" { name: $value }`; the channels are in `hostler.toml`";
-                self.puzzled(Rule::lone_statement, from, to, Some(hint.to_string()));
+                self.puzzled(Rule::lone_notify, from, to, Some(hint.to_string()));
                 StmtKind::Bad
             }
         }
@@ -538,15 +539,16 @@ impl Builder<'_> {
 
     /// The end of what stands before the first block in a piece that could not be read.
     fn first_piece(&self, trailing: &Pair<'_>) -> usize {
-        let first_block = trailing.clone().into_inner().find(|part| part.as_rule() == Rule::block);
+        let first_block = children(trailing.clone()).find(|part| part.as_rule() == Rule::block);
         let stop = first_block.map_or(end(trailing), |block| start(&block));
         self.trimmed(start(trailing), stop.max(start(trailing)))
     }
 
     /// Reports what is wrong in the blocks of a piece that could not be read.
     pub(super) fn blocks_of(&mut self, pair: Pair<'_>) {
-        for part in pair.into_inner() {
-            if part.as_rule() == Rule::block {
+        for part in children(pair) {
+            // `{{ name }}` is a template of another language and no block in a block.
+            if part.as_rule() == Rule::block && !part.as_str().starts_with("{{") {
                 self.block(part);
             }
         }

@@ -1,6 +1,6 @@
 //! Strings and values: `"…"`, `'…'`, `'''…'''`, `$name`, `${a.b}`.
 
-use super::{Builder, Pair, end, start};
+use super::{Builder, Pair, children, end, start};
 use crate::syntax::errors;
 use crate::syntax::grammar::Rule;
 use crate::syntax::tree::{Name, Path, StrPart};
@@ -9,7 +9,7 @@ impl Builder<'_> {
     /// The parts of a `"…"` string: neighbouring text and escapes are one part.
     pub(super) fn quoted(&mut self, pair: Pair<'_>) -> Vec<StrPart> {
         let mut parts: Vec<StrPart> = Vec::new();
-        for part in pair.into_inner() {
+        for part in children(pair) {
             let span = self.span(&part);
             // Blanks at the end belong to the text.
             let span = self.at(start(&part), end(&part)).to(span);
@@ -56,7 +56,7 @@ impl Builder<'_> {
     /// A string that stands where only fixed text may: its text, without values.
     pub(super) fn fixed_string(&mut self, pair: Pair<'_>, what: &str) -> Name {
         let span = self.span(&pair);
-        let Some(inner) = pair.into_inner().next() else { return Name { text: String::new(), span } };
+        let Some(inner) = children(pair).next() else { return Name { text: String::new(), span } };
         let text = match inner.as_rule() {
             Rule::quoted => {
                 let mut text = String::new();
@@ -78,7 +78,7 @@ impl Builder<'_> {
     pub(super) fn path(&mut self, pair: Pair<'_>) -> Path {
         let span = self.span(&pair);
         let braces = pair.as_rule() != Rule::value;
-        let names = pair.into_inner().map(|name| self.name(&name)).collect();
+        let names = children(pair).map(|name| self.name(&name)).collect();
         Path { names, braces, span }
     }
 
@@ -92,7 +92,7 @@ impl Builder<'_> {
 
 /// The text of `'…'`.
 pub(super) fn raw_text(pair: &Pair<'_>) -> String {
-    pair.clone().into_inner().next().map_or_else(String::new, |text| text.as_str().to_string())
+    children(pair.clone()).next().map_or_else(String::new, |text| text.as_str().to_string())
 }
 
 /// The text of `'''…'''`: without its first newline and the indentation that all its lines share; the blanks before the

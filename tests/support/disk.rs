@@ -1,4 +1,4 @@
-//! What the tests of inventories share.
+//! Files on the disk, for tests.
 
 use std::fs;
 use std::path::Path;
