@@ -5,6 +5,8 @@ pub const MODULES: &[(&str, &str)] = &[
     ("prelude", include_str!("../stdlib/prelude.plan")),
     ("proxmox", include_str!("../stdlib/proxmox.plan")),
     ("commands", include_str!("../stdlib/commands.plan")),
+    ("apt", include_str!("../stdlib/apt.plan")),
+    ("agent", include_str!("../stdlib/agent.plan")),
 ];
 
 /// The modules whose names and signatures every plan sees without `use`.

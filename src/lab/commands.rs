@@ -74,6 +74,9 @@ impl Lab {
                 out(&format!("{}s", (self.now.saturating_sub(machine.booted_at) + machine.uptime_before) / 1000))
             }
             "reboot_required" if machine.reboot_required => out("/run/reboot-required"),
+            "apt_upgradable" => out("12"),
+            "apt_download_size" => out("98304"),
+            "qemu_ga_state" => out("package=yes\nmanager=apt\nsocket=yes\nenabled=static\nactive=active"),
             _ => Reply::default(),
         }
     }

@@ -77,6 +77,12 @@ impl Lab {
                     return (QM, err(2, &format!("VM {id} is not running")));
                 }
                 match machine.agent_answers {
+                    true if rest.get(1) == Some(&"info") => (
+                        QM,
+                        out(
+                            "{\n   \"supported_commands\" : [\n      {\n         \"enabled\" : true,\n         \"name\" : \"guest-shutdown\",\n         \"success-response\" : false\n      }\n   ],\n   \"version\" : \"8.2.2\"\n}",
+                        ),
+                    ),
                     true => (QM, Reply::default()),
                     false => (QM + PING, err(255, "QEMU guest agent is not running")),
                 }

@@ -406,7 +406,10 @@ impl Body<'_, '_> {
         let mut depth = 0;
         while at < seen.len() && forms.iter().any(|form| form.literals.len() > depth) {
             let word = &seen[at];
-            if let Some(option) = word.option() {
+            // A subcommand may look like an option: `dpkg --configure`.
+            let is_subcommand =
+                |text: &str| forms.iter().any(|form| form.literals.get(depth).is_some_and(|l| l == text));
+            if let Some(option) = word.option().filter(|option| !is_subcommand(option)) {
                 at += 1 + usize::from(takes_a_word(&signature.options, option));
                 continue;
             }
