@@ -94,6 +94,10 @@ impl<'s> Compiler<'s> {
         self.patch(guarded, I::Try(None, Some(finally)));
         self.mark("verify (guard)", None);
         self.verify(Expr::Slot(Slot(0)));
+        let failing = self.emit(I::JumpIfFailing(0));
+        self.emit(I::GuestsBack(Expr::Slot(Slot(0))));
+        let end = self.here();
+        self.patch(failing, I::JumpIfFailing(end));
         self.emit(I::EndFinally);
     }
 
@@ -182,8 +186,12 @@ impl<'s> Compiler<'s> {
     }
 
     fn step(&mut self, step: &Step) {
-        let text = self.sources.slice(step.span).lines().next().unwrap_or_default().trim().to_string();
-        self.mark(&text, Some(step.span));
+        let mut text = self.sources.slice(step.span).lines().next().unwrap_or_default().trim();
+        if let StepKind::Await { .. } | StepKind::Require { .. } = &step.kind {
+            // What is said when it is not true is not what is waited for.
+            text = text.split(" else ").next().unwrap_or(text);
+        }
+        self.mark(text, Some(step.span));
         match &step.kind {
             StepKind::Run(command, slot) => self.run(command, *slot),
             StepKind::Let(slot, value) => {
@@ -353,6 +361,7 @@ impl<'s> Compiler<'s> {
             }
             Whom::Itself => {
                 if command.place == guest {
+                    self.emit(I::Guard(Guard::Guests, guest.clone()));
                     self.emit(I::Guard(Guard::Baseline, guest.clone()));
                     self.emit(I::Guard(Guard::Disrupt(command.effect), guest));
                 }

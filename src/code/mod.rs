@@ -155,6 +155,8 @@ pub enum Instruction {
     JumpIfDisrupted(Expr, bool, usize),
     /// On, if the end that is under way is a failure.
     JumpIfFailing(usize),
+    /// Every guest that ran on this hypervisor before it restarted answers again.
+    GuestsBack(Expr),
     /// The guest is verified: running, a new boot, all that its `hostler_proof` asks.
     Verified(Expr),
 }
@@ -190,6 +192,8 @@ pub enum Guard {
     Unlocked(WhenLocked, usize),
     /// The answer of the agent, which must be true.
     Agent(Slot),
+    /// The guests of a hypervisor that is about to restart: none is locked, and which run is noted.
+    Guests,
     /// Each host that is never down together with this one is up.
     Partners,
     /// What is so before the first power action: process and boot.

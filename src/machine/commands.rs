@@ -110,15 +110,22 @@ fn datum(value: Value) -> Result<Datum, String> {
     }
 }
 
-/// A command as a person would type it.
+/// A command as a person would type it. Of a script its first line is shown: enough to know which it is.
 pub(super) fn shown(argv: &[String]) -> String {
-    let plain = |word: &str| {
-        !word.is_empty()
-            && word
-                .chars()
-                .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '=' | '@' | '%' | '+' | ','))
-    };
-    let words =
-        argv.iter().map(|word| if plain(word) { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) });
-    words.collect::<Vec<_>>().join(" ")
+    let is_script = argv.first().is_some_and(|first| first == "sh") && argv.get(1).is_some_and(|second| second == "-c");
+    let words = argv.iter().enumerate().filter(|(at, _)| !is_script || !matches!(at, 1 | 3));
+    let texts = words.map(|(_, word)| match word.trim().split_once('\n') {
+        Some((first, _)) => format!("'{first} …'"),
+        None => quoted(word),
+    });
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain =
+        |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '=' | '@' | '%' | '+' | ',');
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_string();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -6,6 +6,8 @@ use super::event::{Effect, Ending, NoteKind};
 use super::state::{Awaiting, Frame, Handler, HandlerKind, Pending, State, Wait, Way, failed};
 use crate::code::{Builtin, Callee, Code, Expr, Instruction as I, Lenient, Slot, TimeOut, Value};
 
+/// How long the guests of a hypervisor may take to answer after its restart, in milliseconds.
+const GUESTS_BACK: u64 = 900_000;
 /// Pauses of a wait that says none: from here, in milliseconds,
 const FIRST_PAUSE: u64 = 1_000;
 /// to here.
@@ -249,6 +251,10 @@ impl State {
                 if failing {
                     self.jump(i, *to);
                 }
+            }
+            I::GuestsBack(_) => {
+                let until = self.now.saturating_add(GUESTS_BACK);
+                self.see_next_guest(i, until, out);
             }
             I::Verified(guest) => {
                 let guest = self.host_of(i, guest)?;

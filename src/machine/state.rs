@@ -56,6 +56,8 @@ pub(super) struct Fiber {
     pub(super) pendings: Vec<Pending>,
     pub(super) awaiting: Option<Awaiting>,
     pub(super) guests: BTreeMap<String, GuestState>,
+    /// Guests that ran on this hypervisor before it restarted, and have not been seen since.
+    pub(super) guests_to_see: Vec<String>,
     /// Until when a lock on the guest is waited for.
     pub(super) lock_until: Option<u64>,
     /// What the last probe's command said, for the message when a wait runs out.
@@ -141,6 +143,12 @@ pub(super) enum Awaiting {
     Notified(String),
     /// Whether a host answers that is never down together with this one; then the others.
     Partner { partner: String, others: Vec<String>, begun: bool },
+    /// Whether a guest of a hypervisor that is about to restart runs; then the others.
+    GuestSeen { guest: String, others: Vec<String> },
+    /// Whether a guest of a hypervisor that restarted answers again, until then.
+    GuestBack { guest: String, until: u64 },
+    /// The pause before it is asked again.
+    GuestPause { guest: String, until: u64 },
     /// The end of a plan.
     Plan,
 }
