@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Check plans for every target, without any connection
     Check(CheckArguments),
+    /// Show what a plan would do, host by host and guard by guard, without any connection
+    Plan(DryArguments),
     /// Show the inventory
     Inventory(InventoryArguments),
 }
@@ -106,6 +108,20 @@ pub(crate) struct CheckArguments {
     /// How problems are written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DryArguments {
+    /// The plan file
+    #[arg(required_unless_present = "eval", conflicts_with = "eval")]
+    pub(crate) file: Option<String>,
+    /// Statements from the command line, instead of a file
+    #[arg(short, long, value_name = "STATEMENTS")]
+    pub(crate) eval: Option<String>,
+    #[command(flatten)]
+    pub(crate) plan: PlanArguments,
+    #[command(flatten)]
+    pub(crate) site: SiteArguments,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod disk;
 mod endpoints;
 mod inventory;
 mod lab;
+mod plan;
 mod run;
 mod site;
 mod terminal;
@@ -33,6 +34,7 @@ pub fn main() -> ExitCode {
     let code = match &arguments.command {
         Command::Run(run) => run::run(run, &mut terminal),
         Command::Check(check) => check::check(check, &mut terminal),
+        Command::Plan(plan) => plan::plan(plan, &mut terminal),
         Command::Inventory(inventory) => inventory::inventory(inventory, &mut terminal),
     };
     ExitCode::from(code)
