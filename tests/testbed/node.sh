@@ -69,7 +69,9 @@ rm -f /etc/sudoers.d/*
 [ ! -f "$d/nosudo" ] || rm -f /usr/bin/sudo
 install -m 644 "$bed/id.pub" /etc/ssh/bed_keys
 install -m 600 "$d/hostkey" /etc/ssh/bed_hostkey
+# The first value counts, but of MaxStartups the last.
 cat >/etc/ssh/sshd_config <<EOF
+MaxStartups 1000
 $(cat "$d/sshd_config" 2>/dev/null || true)
 ListenAddress $(cat "$d/address"):$(cat "$d/port")
 HostKey /etc/ssh/bed_hostkey
@@ -80,7 +82,6 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
-MaxStartups 1000
 UseDNS no
 PrintMotd no
 PrintLastLog no
