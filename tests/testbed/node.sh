@@ -7,7 +7,7 @@
 #
 # Files there that say what the machine is like (one value each, absent is the default):
 #   address, port    where its sshd listens
-#   sh               what /bin/sh is (dash; `busybox` for busybox's ash)
+#   sh               what /bin/sh is: `dash`, `busybox`, `bash`, or `none`
 #   sshd_config      more lines for its sshd
 #   users            more users, NAME:UID:SHELL a line
 #   sudoers          its /etc/sudoers.d/bed
@@ -41,9 +41,9 @@ done
 mount --bind "$d/boot_id" /proc/sys/kernel/random/boot_id
 
 case $(cat "$d/sh" 2>/dev/null || true) in
-busybox)
+dash | busybox | bash)
   rm -f /usr/bin/sh
-  ln -s busybox /usr/bin/sh
+  ln -s "$(cat "$d/sh")" /usr/bin/sh
   ;;
 none) rm -f /usr/bin/sh ;;
 esac
