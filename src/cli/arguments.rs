@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Show what a plan would do, host by host and guard by guard, without any connection
     Plan(DryArguments),
+    /// Make a site in a folder, from its ansible.cfg where there is one
+    Init(InitArguments),
     /// Show the inventory
     Inventory(InventoryArguments),
 }
@@ -122,6 +124,12 @@ pub(crate) struct DryArguments {
     pub(crate) plan: PlanArguments,
     #[command(flatten)]
     pub(crate) site: SiteArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// The folder [default: this one]
+    pub(crate) folder: Option<String>,
 }
 
 #[derive(Debug, Args)]

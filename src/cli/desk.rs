@@ -4,6 +4,7 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use indexmap::IndexMap;
 
+use super::notify;
 use crate::check::Channel;
 use crate::code::SecretSource;
 use crate::hosts::Desk;
@@ -41,10 +42,8 @@ impl Desk for Controller {
         std::io::stdin().lock().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "yes")
     }
 
-    fn notify(&self, channel: &str, _subject: &str, _fields: &[(String, String)]) -> Result<(), String> {
-        match self.channels.get(channel) {
-            Some(found) => Err(format!("this version does not send to `{}` yet", found.kind)),
-            None => Err("there is no such channel".to_string()),
-        }
+    fn notify(&self, channel: &str, subject: &str, fields: &[(String, String)]) -> Result<(), String> {
+        let found = self.channels.get(channel).ok_or("there is no such channel")?;
+        notify::send(found, subject, fields)
     }
 }

@@ -6,8 +6,10 @@ mod clock;
 mod desk;
 mod disk;
 mod endpoints;
+mod init;
 mod inventory;
 mod lab;
+mod notify;
 mod plan;
 mod run;
 mod site;
@@ -35,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(run, &mut terminal),
         Command::Check(check) => check::check(check, &mut terminal),
         Command::Plan(plan) => plan::plan(plan, &mut terminal),
+        Command::Init(init) => init::init(init, &mut terminal),
         Command::Inventory(inventory) => inventory::inventory(inventory, &mut terminal),
     };
     ExitCode::from(code)
