@@ -140,6 +140,8 @@ struct Checker<'a> {
     roles: Roles,
     /// Every variable that some host has, and those that belong to the language.
     known_variables: IndexSet<String>,
+    /// Variables that stand in a vault for some host.
+    secret_variables: IndexSet<String>,
     decls: Vec<DeclId>,
     procs: Vec<Option<Proc>>,
     facts: Vec<ProcFacts>,
@@ -189,10 +191,14 @@ impl<'a> Checker<'a> {
         problems: Problems,
     ) -> Self {
         let mut known_variables: IndexSet<String> = IndexSet::new();
+        let mut secret_variables: IndexSet<String> = IndexSet::new();
         for host in inventory.hosts.values() {
-            for name in host.variables.keys() {
+            for (name, variable) in &host.variables {
                 if !known_variables.contains(name) {
                     known_variables.insert(name.clone());
+                }
+                if variable.secret && !secret_variables.contains(name) {
+                    secret_variables.insert(name.clone());
                 }
             }
         }
@@ -207,6 +213,7 @@ impl<'a> Checker<'a> {
             drivers: IndexMap::new(),
             roles: Roles::default(),
             known_variables,
+            secret_variables,
             decls: Vec::new(),
             procs: Vec::new(),
             facts: Vec::new(),

@@ -52,6 +52,13 @@ pub(crate) struct SiteArguments {
     /// An inventory: a file or a folder; may be repeated [default: what hostler.toml says, else the folder `inventory`]
     #[arg(short, long, value_name = "PATH")]
     pub(crate) inventory: Vec<String>,
+    /// A file with the password of Ansible vaults; may be repeated [default: what hostler.toml says, else
+    /// $ANSIBLE_VAULT_PASSWORD_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vault_password_file: Vec<String>,
+    /// As --vault-password-file, for vaults of a label
+    #[arg(long, value_name = "LABEL@FILE")]
+    pub(crate) vault_id: Vec<String>,
 }
 
 /// Whom a plan is for, and with which values.
