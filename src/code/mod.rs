@@ -9,7 +9,7 @@ pub use crate::check::program::{
     Builtin, Callee, Command, Effect, Expr, HostFacts, Op, Part, ProcKind, Role, Schedule, Share, Slot, WhenLocked,
     Whom, Window, Word,
 };
-pub use crate::check::{Failed, Output, SecretSource, Type, Value, duration_text, size_text};
+pub use crate::check::{Failed, Output, SecretSource, Type, Value, duration_text, from_json, size_text};
 pub use compile::compile;
 
 /// A plan ready to run, with all that it needs to know.

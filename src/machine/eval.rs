@@ -2,8 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::check::from_json;
-use crate::code::{Code, Expr, Op, Value, duration_text};
+use crate::code::{Code, Expr, Op, Value, duration_text, from_json};
 
 /// What an expression can see.
 pub(super) struct Scope<'s> {
