@@ -220,7 +220,8 @@ impl Life {
     async fn live(self, plan: Plan, mut queue: Queue) {
         let permit = plan.opening.clone().acquire_owned().await.ok();
         let mut permit = Permit(permit);
-        let deadline = Instant::now() + plan.patience;
+        // Another try must still leave time for its own login.
+        let deadline = Instant::now() + plan.patience / 2;
         let mut pause = FIRST_PAUSE;
         loop {
             if queue.is_closed() && queue.is_empty() {
