@@ -1,0 +1,218 @@
+//! From the grammar's pairs to the tree.
+//!
+//! The grammar reads everything that the first pass lets through; a part that is missing or that it could only skip is
+//! reported here, by the functions of [`errors`].
+
+mod commands;
+mod expressions;
+mod items;
+mod signatures;
+mod statements;
+mod strings;
+
+use std::collections::BTreeSet;
+
+use super::grammar::{self, Rule};
+use super::scan::Scan;
+use super::tree::{Comment, File, Name};
+use super::{errors, words};
+use crate::diag::{Diagnostic, Problems};
+use crate::text::Span;
+
+pub(super) type Pair<'t> = pest::iterators::Pair<'t, Rule>;
+
+/// The tree of a text that has passed the scan; without its comments.
+pub(super) fn file(text: &str, base: u32, scan: &Scan<'_>, problems: &mut Problems) -> File {
+    let clean: &str = &scan.text;
+    let mut builder = Builder::new(clean, base, scan, problems);
+    match grammar::read(Rule::file, clean) {
+        Ok(pairs) => builder.items(pairs),
+        Err(stopped) => {
+            // The scan and the grammar see the brackets differently: better one vague problem than none.
+            let at = stopped.at.min(text.len());
+            let (span, token) = builder.token(at);
+            builder.report(errors::unexpected(span, &token, &[], None));
+            File::default()
+        }
+    }
+}
+
+/// What building needs to know everywhere.
+pub(super) struct Builder<'t> {
+    text: &'t str,
+    base: u32,
+    comments: &'t [Comment],
+    /// Where each line begins.
+    lines: Vec<usize>,
+    /// Lines on which the scan has found something: what else they hold may only follow from it.
+    quiet: BTreeSet<usize>,
+    problems: &'t mut Problems,
+    /// How many operators stand around the expression that is being built.
+    depth: usize,
+}
+
+impl<'t> Builder<'t> {
+    fn new(text: &'t str, base: u32, scan: &'t Scan<'_>, problems: &'t mut Problems) -> Self {
+        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        let lines: Vec<usize> = std::iter::once(0).chain(newlines).collect();
+        let mut builder =
+            Builder { text, base, comments: &scan.comments, lines, quiet: BTreeSet::new(), problems, depth: 0 };
+        let spans = scan.problems.iter().filter_map(|problem| problem.primary.as_ref());
+        builder.quiet = spans.map(|label| builder.line((label.span.start - base) as usize)).collect();
+        builder
+    }
+
+    /// Reports, unless the scan has already found fault with that line.
+    fn report(&mut self, problem: Diagnostic) {
+        let line = problem.primary.as_ref().map(|label| self.line((label.span.start - self.base) as usize));
+        if line.is_none_or(|line| !self.quiet.contains(&line)) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// The line, from 0, in which a byte stands.
+    fn line(&self, at: usize) -> usize {
+        self.lines.partition_point(|start| *start <= at).saturating_sub(1)
+    }
+
+    /// A span of the shared byte space.
+    fn at(&self, start: usize, end: usize) -> Span {
+        let place = |at: usize| self.base.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+        Span::new(place(start), place(end))
+    }
+
+    /// Where a pair stands, without the blanks and comments that pest read while it looked for more.
+    fn span(&self, pair: &Pair<'_>) -> Span {
+        let span = pair.as_span();
+        self.at(span.start(), self.trimmed(span.start(), span.end()))
+    }
+
+    /// The end of what stands between `start` and `end`, without trailing blanks and comments.
+    fn trimmed(&self, start: usize, mut end: usize) -> usize {
+        loop {
+            let before = end;
+            let text = &self.text[start..end];
+            let blanks = text.trim_end_matches([' ', '\t', '\n']);
+            end = start + blanks.len();
+            if blanks.len() < text.len() {
+                // A continued line: the `\` and a `\r` belong to the newline.
+                let newline = text[blanks.len()..].starts_with('\n');
+                let rest = blanks.strip_suffix('\r').filter(|_| newline).unwrap_or(blanks);
+                let rest = rest.strip_suffix('\\').filter(|_| newline).unwrap_or(rest);
+                end = start + rest.len();
+            }
+            let offset = self.base.saturating_add(u32::try_from(end).unwrap_or(u32::MAX));
+            let after = self.comments.partition_point(|comment| comment.span.start < offset);
+            if let Some(comment) = after.checked_sub(1).and_then(|last| self.comments.get(last))
+                && comment.span.end == offset
+                && comment.span.start >= self.base + start as u32
+                && end > start
+            {
+                end = (comment.span.start - self.base) as usize;
+            }
+            if end == before {
+                return end;
+            }
+        }
+    }
+
+    fn name(&self, pair: &Pair<'_>) -> Name {
+        Name { text: pair.as_str().to_string(), span: self.span(pair) }
+    }
+
+    /// A name that is being given: it must not be a reserved word.
+    fn bound(&mut self, pair: &Pair<'_>, what: &str) -> Name {
+        let name = self.name(pair);
+        if words::is_reserved(&name.text) {
+            self.report(errors::reserved_name(&name, what));
+        }
+        name
+    }
+
+    /// The name that should have stood at `at`; its absence was reported.
+    fn no_name(&self, at: usize) -> Name {
+        Name { text: String::new(), span: self.at(at, at) }
+    }
+
+    /// The word, string or character at a byte, for showing it.
+    fn token(&self, at: usize) -> (Span, String) {
+        let skipped = self.skip_blanks(at);
+        let rest = &self.text[skipped..];
+        let length = words::token_length(rest);
+        (self.at(skipped, skipped + length), rest[..length].to_string())
+    }
+
+    fn skip_blanks(&self, at: usize) -> usize {
+        let rest = &self.text[at..];
+        at + (rest.len() - rest.trim_start_matches([' ', '\t']).len())
+    }
+
+    /// Where `text[start..end]` stops making sense as `rule`, and what could have stood there; its end where it does
+    /// make sense.
+    fn stops(&self, rule: Rule, start: usize, end: usize) -> (usize, Vec<String>) {
+        match grammar::read(rule, &self.text[start..end]) {
+            Ok(_) => (end, Vec::new()),
+            Err(stopped) => ((start + stopped.at).min(end), words::expected(&stopped.expected)),
+        }
+    }
+
+    /// Reports the place where `text[start..end]` stops making sense as `rule`.
+    fn puzzled(&mut self, rule: Rule, start: usize, end: usize, hint: Option<String>) {
+        let (at, expected) = self.stops(rule, start, end);
+        let (span, token) = self.token(at);
+        self.report(errors::unexpected(span, &token, &expected, hint));
+    }
+
+    /// Reports a value that is missing, or that stops making sense at some place: `rest` is what stands there.
+    fn missing_value(&mut self, at: usize, rest: Option<(usize, usize)>, word: &str, what: &str, example: &str) {
+        if let Some((start, end)) = rest {
+            let (stop, expected) = self.stops(Rule::lone_expr, start, end);
+            let (span, token) = self.token(stop);
+            let hint = errors::operator_hint(&self.text[stop..end], &token);
+            if stop > start {
+                self.report(errors::unexpected(span, &token, &expected, hint));
+                return;
+            }
+        }
+        let (span, token) = self.token(at);
+        self.report(errors::incomplete(span, &token, word, what, example));
+    }
+
+    /// How many problems there are, to tell whether a part has reported something.
+    fn reported(&self) -> usize {
+        self.problems.len()
+    }
+}
+
+/// What a pair holds, without punctuation.
+fn children(pair: Pair<'_>) -> impl DoubleEndedIterator<Item = Pair<'_>> {
+    pair.into_inner().filter(|part| !is_punctuation(part.as_rule()))
+}
+
+/// Whether a pair holds this directly.
+fn has(pair: &Pair<'_>, rule: Rule) -> bool {
+    pair.clone().into_inner().any(|part| part.as_rule() == rule)
+}
+
+fn is_punctuation(rule: Rule) -> bool {
+    matches!(
+        rule,
+        Rule::arrow
+            | Rule::close_angle
+            | Rule::close_paren
+            | Rule::close_square
+            | Rule::colon
+            | Rule::comma
+            | Rule::equals
+    )
+}
+
+/// The start of a pair, in bytes of the text.
+fn start(pair: &Pair<'_>) -> usize {
+    pair.as_span().start()
+}
+
+/// The end of a pair, in bytes of the text.
+fn end(pair: &Pair<'_>) -> usize {
+    pair.as_span().end()
+}

@@ -1,0 +1,603 @@
+//! The first pass: one linear walk over the text, before the grammar sees it.
+//!
+//! It knows just enough of the language to tell a bracket from a character of a string, a comment or a command's word,
+//! and it agrees on that with `grammar/hostler.pest`. It is why the grammar may rely on matching brackets and bounded
+//! nesting (pest recurses), and why an unclosed block costs one problem and not hundreds.
+
+mod brackets;
+
+use std::borrow::Cow;
+
+use super::errors;
+use super::tree::Comment;
+use crate::diag::Diagnostic;
+use crate::text::Span;
+use brackets::{Brackets, Kind};
+
+/// The largest file that is read.
+pub(super) const MAX_BYTES: usize = 1024 * 1024;
+/// How deep brackets may nest.
+pub(super) const MAX_DEPTH: usize = 64;
+
+/// What the first pass found.
+pub(super) struct Scan<'t> {
+    /// The text for the grammar: as long as the original, misleading characters replaced by blanks.
+    pub(super) text: Cow<'t, str>,
+    /// Every comment, with spans in the shared byte space.
+    pub(super) comments: Vec<Comment>,
+    /// What was found wrong.
+    pub(super) problems: Vec<Diagnostic>,
+    /// Whether the grammar should not be asked: nothing that it says would help.
+    pub(super) stopped: bool,
+}
+
+/// Goes over `text` once.
+pub(super) fn scan(text: &str, base: u32) -> Scan<'_> {
+    let mut scanner = Scanner::new(text, base);
+    if text.len() > MAX_BYTES {
+        return Scan {
+            text: Cow::Borrowed(""),
+            comments: Vec::new(),
+            problems: vec![errors::too_large(scanner.span(0, 0), text.len(), MAX_BYTES)],
+            stopped: true,
+        };
+    }
+    scanner.run();
+    scanner.finish()
+}
+
+/// What the walk is in the middle of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Statements, expressions, heads.
+    Language,
+    /// The words of a command; whether the next character begins a word.
+    Command { fresh: bool },
+}
+
+struct Scanner<'t> {
+    text: &'t str,
+    bytes: &'t [u8],
+    base: u32,
+    at: usize,
+    mode: Mode,
+    brackets: Brackets,
+    /// The first word of the statement that is being read, and where it stands.
+    first: Option<&'t str>,
+    /// A plan, task, probe … of the top level whose `{` has not come yet.
+    headless: Option<(usize, usize)>,
+    /// Between an `on` and its `:` or `{`: how many brackets were open at the `on`.
+    header: Option<usize>,
+    /// Whether what was read last asks for more, so that a newline is only a space.
+    continues: bool,
+    /// `<` less `>` in this line: types nest by them.
+    angles: usize,
+    comments: Vec<Comment>,
+    problems: Vec<Diagnostic>,
+    /// Characters to be replaced by blanks: where, and how many bytes.
+    odd: Vec<(usize, usize)>,
+    open_string: bool,
+    too_deep: bool,
+}
+
+impl<'t> Scanner<'t> {
+    fn new(text: &'t str, base: u32) -> Self {
+        Scanner {
+            text,
+            bytes: text.as_bytes(),
+            base,
+            at: 0,
+            mode: Mode::Language,
+            brackets: Brackets::default(),
+            first: None,
+            headless: None,
+            header: None,
+            continues: false,
+            angles: 0,
+            comments: Vec::new(),
+            problems: Vec::new(),
+            odd: Vec::new(),
+            open_string: false,
+            too_deep: false,
+        }
+    }
+
+    fn run(&mut self) {
+        if self.text.starts_with('\u{feff}') {
+            // Editors of Windows begin a file with it; it says nothing.
+            self.odd.push((0, 3));
+            self.at = 3;
+        }
+        while self.at < self.bytes.len() && !self.too_deep {
+            match self.mode {
+                Mode::Language => self.language(),
+                Mode::Command { fresh } => self.command(fresh),
+            }
+        }
+    }
+
+    /// One step in statements and expressions.
+    fn language(&mut self) {
+        let start = self.at;
+        let byte = self.bytes[start];
+        match byte {
+            b' ' | b'\t' => self.at += 1,
+            b'\\' => self.at += 1 + self.newline(start + 1).unwrap_or(0),
+            b'#' => self.comment(),
+            b'"' | b'\'' => {
+                self.string();
+                self.significant();
+            }
+            b'$' => {
+                self.at += value(self.bytes, start);
+                self.significant();
+            }
+            b'(' | b'[' => {
+                let kind = if byte == b'(' { Kind::Paren } else { Kind::Square };
+                self.significant();
+                self.open(kind);
+                self.at += 1;
+                self.continues = true;
+            }
+            b')' | b']' => {
+                self.brackets.close(byte, start);
+                self.at += 1;
+                self.continues = false;
+            }
+            b'{' => self.open_brace(),
+            b'}' => self.close_brace(),
+            b';' => {
+                if self.brackets.in_braces() {
+                    self.end_statement();
+                }
+                self.at += 1;
+            }
+            b':' if self.header == Some(self.brackets.depth()) => {
+                self.header = None;
+                self.mode = Mode::Command { fresh: true };
+                self.at += 1;
+            }
+            _ if self.newline(start).is_some() => self.language_newline(),
+            _ if is_word(byte) => self.word(),
+            b'<' => {
+                self.angles += 1;
+                self.too_deep_at(start, self.angles > MAX_DEPTH);
+                self.operator();
+            }
+            b'>' => {
+                self.angles = self.angles.saturating_sub(1);
+                self.operator();
+            }
+            b',' | b'+' | b'-' | b'*' | b'/' | b'=' | b'|' => self.operator(),
+            _ => {
+                self.significant();
+                self.character();
+            }
+        }
+    }
+
+    /// Something of a statement that is no word: the statement has begun, without a first word that matters.
+    fn significant(&mut self) {
+        if self.first.is_none() && self.brackets.in_statements() {
+            self.first = Some("");
+        }
+        self.continues = false;
+    }
+
+    fn operator(&mut self) {
+        self.significant();
+        self.at += 1;
+        self.continues = true;
+    }
+
+    fn language_newline(&mut self) {
+        let length = self.newline(self.at).unwrap_or(1);
+        self.angles = 0;
+        if self.brackets.in_braces() && !self.continues {
+            let brace_follows = self.header.is_some() && self.next_is_brace(self.at + length);
+            if !brace_follows {
+                self.end_statement();
+            }
+        }
+        self.at += length;
+    }
+
+    /// Whether nothing but blanks, newlines and comments stands between here and a `{`.
+    fn next_is_brace(&self, from: usize) -> bool {
+        let mut lines = self.text[from..].lines().map(|line| line.trim_start_matches([' ', '\t']));
+        lines.find(|line| !line.is_empty() && !line.starts_with('#')).is_some_and(|line| line.starts_with('{'))
+    }
+
+    fn end_statement(&mut self) {
+        self.first = None;
+        self.header = None;
+        self.continues = false;
+        self.angles = 0;
+        if self.brackets.in_commands() {
+            self.mode = Mode::Command { fresh: true };
+        }
+    }
+
+    fn word(&mut self) {
+        let start = self.at;
+        let mut end = start;
+        while end < self.bytes.len() {
+            let dashes = self.bytes[end..].iter().take_while(|byte| **byte == b'-').count();
+            match self.bytes.get(end + dashes) {
+                Some(byte) if is_word(*byte) => end += dashes + 1,
+                _ => break,
+            }
+        }
+        let word = &self.text[start..end];
+        let member = start > 0 && self.bytes[start - 1] == b'.';
+        let begins = self.first.is_none() && self.brackets.in_statements();
+        if begins {
+            self.first = Some(if member { "" } else { word });
+            if self.brackets.depth() == 0 && matches!(word, "plan" | "task" | "probe" | "command" | "driver") {
+                self.headless = Some((start, end));
+            }
+        }
+        if word == "on" && !member && self.header.is_none() && (begins || self.on_may_follow(end)) {
+            self.header = Some(self.brackets.depth());
+        }
+        self.continues = matches!(word, "and" | "or" | "not" | "in" | "contains" | "matches");
+        self.at = end;
+    }
+
+    /// Whether an `on` inside a statement begins a command: `let x = on …`, and the same where it is a mistake.
+    fn on_may_follow(&self, end: usize) -> bool {
+        let never = ["plan", "task", "probe", "command", "driver", "use", "edition", "notify"];
+        let clauses = ["needs", "one", "at", "batches", "never", "stop", "window", "lock", "deadline"];
+        if !self.brackets.in_statements() || self.first.is_some_and(|w| never.contains(&w) || clauses.contains(&w)) {
+            return false;
+        }
+        let rest = self.text[end..].trim_start_matches([' ', '\t']);
+        let next: &str = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-').next().unwrap_or("");
+        !matches!(next, "in" | "for") && rest.starts_with(|c: char| is_word_char(c) || matches!(c, '$' | '"' | '\''))
+    }
+
+    fn open_brace(&mut self) {
+        let kind = if !self.brackets.in_braces() {
+            Kind::Fields
+        } else if self.header == Some(self.brackets.depth()) {
+            Kind::Commands
+        } else {
+            match self.first {
+                Some("notify") => Kind::Fields,
+                Some("command") => Kind::Signatures,
+                _ => Kind::Block,
+            }
+        };
+        if self.brackets.depth() == 0 {
+            self.headless = None;
+        }
+        self.open(kind);
+        self.at += 1;
+        self.first = None;
+        self.header = None;
+        self.continues = false;
+        if kind == Kind::Commands {
+            self.mode = Mode::Command { fresh: true };
+        }
+    }
+
+    fn close_brace(&mut self) {
+        let opened = self.brackets.close(b'}', self.at);
+        self.at += 1;
+        self.header = None;
+        self.continues = false;
+        // What follows the brace on this line still belongs to the statement that opened it.
+        self.first = opened.map(|(_, first)| first);
+        self.mode = if self.brackets.in_commands() { Mode::Command { fresh: false } } else { Mode::Language };
+    }
+
+    fn open(&mut self, kind: Kind) {
+        let first = static_word(self.first.unwrap_or(""));
+        self.brackets.open(kind, self.at, first);
+        self.too_deep_at(self.at, self.brackets.depth() > MAX_DEPTH);
+    }
+
+    fn too_deep_at(&mut self, at: usize, too_deep: bool) {
+        if too_deep && !self.too_deep {
+            self.too_deep = true;
+            self.problems.push(errors::too_deep(self.span(at, at + 1), MAX_DEPTH));
+        }
+    }
+
+    /// One step in the words of a command.
+    fn command(&mut self, fresh: bool) {
+        let start = self.at;
+        self.mode = Mode::Command { fresh: false };
+        match self.bytes[start] {
+            b' ' | b'\t' => {
+                self.at += 1;
+                self.mode = Mode::Command { fresh: true };
+            }
+            b'\\' => match (self.newline(start + 1), self.bytes.get(start + 1)) {
+                (Some(length), _) => {
+                    self.at += 1 + length;
+                    self.mode = Mode::Command { fresh: true };
+                }
+                (None, Some(byte)) if byte.is_ascii() => self.at += 2,
+                _ => self.at += 1,
+            },
+            b'#' if fresh => {
+                self.comment();
+                self.mode = Mode::Command { fresh: true };
+            }
+            b'"' | b'\'' => self.string(),
+            b'$' => self.at += value(self.bytes, start),
+            b';' => {
+                self.at += 1;
+                self.end_command();
+            }
+            b'}' => self.close_brace(),
+            b'{' => match braces(self.bytes, start, 2) {
+                Some(end) => {
+                    for (offset, character) in odd_characters(&self.text[start..end]) {
+                        self.odd_at(start + offset, character);
+                    }
+                    self.at = end;
+                }
+                None if self.line_is_over(start + 1) => {
+                    self.open(Kind::Commands);
+                    self.at += 1;
+                    self.mode = Mode::Command { fresh: true };
+                }
+                None => self.at += 1,
+            },
+            _ => match self.newline(start) {
+                Some(length) => {
+                    self.at += length;
+                    self.end_command();
+                }
+                None => self.character(),
+            },
+        }
+    }
+
+    fn end_command(&mut self) {
+        self.first = None;
+        self.header = None;
+        self.continues = false;
+        self.mode = if self.brackets.in_commands() { Mode::Command { fresh: true } } else { Mode::Language };
+    }
+
+    /// Whether only blanks and a comment stand before the end of this line.
+    fn line_is_over(&self, from: usize) -> bool {
+        let rest = self.text[from..].trim_start_matches([' ', '\t']);
+        rest.is_empty() || rest.starts_with(['\n', '#']) || rest.starts_with("\r\n")
+    }
+
+    fn comment(&mut self) {
+        let start = self.at;
+        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |length| start + length);
+        let end = if self.text[..line_end].ends_with('\r') { line_end - 1 } else { line_end };
+        for (offset, character) in odd_in_comment(&self.text[start..end]) {
+            self.odd_at(start + offset, character);
+        }
+        let text = self.text[start..end].trim_end_matches([' ', '\t']);
+        let line = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let before = self.text[line..start].trim_start_matches('\u{feff}');
+        self.comments.push(Comment {
+            text: text.to_string(),
+            span: self.span(start, start + text.len()),
+            own_line: before.bytes().all(|byte| matches!(byte, b' ' | b'\t')),
+        });
+        self.at = end;
+    }
+
+    /// A string, from its opening quote; the same for the language and for words.
+    fn string(&mut self) {
+        let start = self.at;
+        let rest = &self.text[start..];
+        let (end, closed) = if let Some(inside) = rest.strip_prefix("'''") {
+            match inside.find("'''") {
+                Some(length) => (start + 3 + length + 3, true),
+                None => (self.text.len(), false),
+            }
+        } else {
+            one_line_string(self.bytes, start)
+        };
+        if !closed {
+            self.open_string = true;
+            let long = rest.starts_with("'''");
+            let shown = if long { start + 3 } else { start + 1 };
+            self.problems.push(errors::unclosed_string(
+                self.span(start, shown),
+                &rest[..shown - start],
+                self.span(start, end),
+            ));
+        }
+        for (offset, character) in self.text[start..end].char_indices().filter(|(_, c)| *c == '\0') {
+            self.odd_at(start + offset, character);
+        }
+        self.at = end;
+    }
+
+    /// A character that is none of the above, outside quotes.
+    fn character(&mut self) {
+        let rest = &self.text[self.at..];
+        let Some(character) = rest.chars().next() else {
+            self.at += 1;
+            return;
+        };
+        if is_odd(character) {
+            self.odd_at(self.at, character);
+        }
+        self.at += character.len_utf8();
+    }
+
+    fn odd_at(&mut self, at: usize, character: char) {
+        self.odd.push((at, character.len_utf8()));
+        self.problems.push(errors::odd_character(self.span(at, at + character.len_utf8()), character));
+    }
+
+    /// How long the newline here is.
+    fn newline(&self, at: usize) -> Option<usize> {
+        newline(self.bytes, at)
+    }
+
+    fn span(&self, start: usize, end: usize) -> Span {
+        let place = |at: usize| self.base.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+        Span::new(place(start), place(end))
+    }
+
+    fn finish(mut self) -> Scan<'t> {
+        let mut stopped = self.too_deep;
+        if self.too_deep {
+            self.problems.retain(|problem| problem.code == errors::TOO_DEEP);
+        } else if self.open_string {
+            // A bracket that seems to be open may well stand in the string's missing end.
+            stopped = self.brackets.unbalanced();
+            for at in self.brackets.stray_in_lines() {
+                let span = self.span(at, at + 1);
+                self.problems.push(errors::stray_closer(span, self.bytes[at] as char, None));
+            }
+            if stopped {
+                self.problems.retain(|problem| problem.code == errors::UNCLOSED_STRING);
+            }
+        } else if let Some(open) = self.brackets.outermost_open() {
+            let suspect = self.brackets.suspect(self.text, open.at);
+            let label = suspect.map(|(opened, closed)| (self.span(opened, opened + 1), line_of(self.text, closed)));
+            let character = self.bytes[open.at] as char;
+            self.problems = vec![errors::unclosed(self.span(open.at, open.at + 1), character, label)];
+            stopped = true;
+        } else if let Some(at) = self.brackets.stray_brace() {
+            let suspect = self.brackets.early_close(self.text);
+            let label = suspect.map(|(opened, closed)| (self.span(closed, closed + 1), line_of(self.text, opened)));
+            let headless = self
+                .headless
+                .map(|(start, end)| self.span(start, end))
+                .filter(|head| head.start < self.span(at, at).start);
+            self.problems = vec![errors::stray_brace(self.span(at, at + 1), label, headless)];
+            stopped = true;
+        } else {
+            for at in self.brackets.stray_in_lines() {
+                let span = self.span(at, at + 1);
+                self.problems.push(errors::stray_closer(span, self.bytes[at] as char, None));
+            }
+        }
+        let text =
+            if self.odd.is_empty() { Cow::Borrowed(self.text) } else { Cow::Owned(blanked(self.text, &self.odd)) };
+        Scan { text, comments: self.comments, problems: self.problems, stopped }
+    }
+}
+
+/// `text` with blanks in place of odd characters, byte for byte as long.
+fn blanked(text: &str, odd: &[(usize, usize)]) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut sorted = odd.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let mut from = 0;
+    for (at, length) in sorted {
+        result.push_str(text.get(from..at).unwrap_or(""));
+        result.extend(std::iter::repeat_n(' ', length));
+        from = at + length;
+    }
+    result.push_str(text.get(from..).unwrap_or(""));
+    result
+}
+
+/// The line, from 1, in which a byte stands.
+fn line_of(text: &str, at: usize) -> usize {
+    text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// The end of the string that opens at `start`, and whether it is closed before its line ends.
+fn one_line_string(bytes: &[u8], start: usize) -> (usize, bool) {
+    let quote = bytes[start];
+    let mut at = start + 1;
+    while at < bytes.len() {
+        if newline(bytes, at).is_some() {
+            return (at, false);
+        }
+        match bytes[at] {
+            byte if byte == quote => return (at + 1, true),
+            b'\\' if quote == b'"' && newline(bytes, at + 1).is_none() => at += 2,
+            _ => at += 1,
+        }
+    }
+    (bytes.len(), false)
+}
+
+fn newline(bytes: &[u8], at: usize) -> Option<usize> {
+    match (bytes.get(at), bytes.get(at + 1)) {
+        (Some(b'\n'), _) => Some(1),
+        (Some(b'\r'), Some(b'\n')) => Some(2),
+        _ => None,
+    }
+}
+
+/// How many bytes the `$` here takes with it: `${…}` on one line is one thing, whatever it holds; a `${` that is left
+/// open opens no block.
+fn value(bytes: &[u8], at: usize) -> usize {
+    if bytes.get(at + 1) != Some(&b'{') {
+        return 1;
+    }
+    let mut end = at + 2;
+    while let Some(byte) = bytes.get(end) {
+        match byte {
+            b'}' => return end + 1 - at,
+            b'"' | b'\'' | b'\n' => break,
+            _ => end += 1,
+        }
+    }
+    2
+}
+
+/// Where the pair of braces that opens here ends, when it does so on this line; `levels` may nest in it.
+fn braces(bytes: &[u8], start: usize, levels: usize) -> Option<usize> {
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'}' => return Some(at + 1),
+            b'\n' => return None,
+            b'{' => at = braces(bytes, at, levels.checked_sub(1)?)?,
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+fn is_word_char(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
+}
+
+/// The first words that decide what a `{` holds.
+fn static_word(word: &str) -> &'static str {
+    const WORDS: [&str; 8] = ["plan", "task", "probe", "command", "driver", "use", "edition", "notify"];
+    WORDS.into_iter().find(|known| *known == word).unwrap_or("")
+}
+
+/// Characters that look like nothing, like a blank or like a quote, and are not.
+fn is_odd(character: char) -> bool {
+    match character {
+        '\t' | '\n' | ' ' => false,
+        '\u{2018}'..='\u{201f}' => true,
+        '\u{ad}' | '\u{180e}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' => true,
+        '\u{e0000}'..='\u{e007f}' => true,
+        _ => character.is_control() || character.is_whitespace() || is_invisible(character),
+    }
+}
+
+/// Zero-width and bidirectional characters: what is read is not what is there.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
+}
+
+fn odd_characters(text: &str) -> Vec<(usize, char)> {
+    text.char_indices().filter(|(_, c)| is_odd(*c)).collect()
+}
+
+/// Prose may hold curly quotes and no-break blanks; it must not hold what reorders the line, nor NUL.
+fn odd_in_comment(text: &str) -> Vec<(usize, char)> {
+    text.char_indices()
+        .filter(|(_, c)| *c == '\0' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        .collect()
+}
