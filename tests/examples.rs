@@ -88,16 +88,12 @@ fn valid_plans_check_clean() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
-/// Codes that the checker does not raise yet: longest times are not computed.
-const LATER: [&str; 1] = ["time/exceeds-window"];
-
 #[test]
 fn invalid_plans_are_refused_with_exactly_their_errors() {
     let site = Path::new(EXAMPLES).join("site");
     let mut wrong = String::new();
     for plan in plans("invalid") {
         let mut wanted = expected(&plan);
-        wanted.retain(|(code, _)| !LATER.contains(&code.as_str()));
         let mut found: Vec<(String, Option<u64>)> = check(&plan, &site, target(&plan))
             .into_iter()
             .filter(|said| said.is_error)

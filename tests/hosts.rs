@@ -87,14 +87,14 @@ async fn long_output_is_cut_and_says_so() {
     eventually("the end of its output", || left() < 1000).await;
 }
 
-#[tokio::test]
-async fn a_hung_command_blocks_nobody_and_is_ended_in_time() {
+/// A command that hangs, on a host whose `sh` is this shell.
+async fn hang_in(shell: &str) {
     let mut bed = Bed::new();
-    bed.start("pve", &[]);
+    bed.start("pve", &[("sh", shell)]);
     let hosts = Hosts::new(bed.endpoints(), bed.options()).unwrap();
     // It starts a process of its own and is deaf to TERM: the group is ended, by KILL in the end.
     let hang = "trap '' TERM; echo deaf >/root/started; sleep 1000 & while :; do sleep 1000; done";
-    let hung = Request { within: Duration::from_secs(2), ..reading("pve", &["sh", "-c", hang]) };
+    let hung = Request { within: Duration::from_secs(4), ..reading("pve", &["sh", "-c", hang]) };
     let works = async {
         eventually("the hung command", || !bed.node("pve").read("root/started").is_empty()).await;
         for _ in 0..5 {
@@ -104,9 +104,30 @@ async fn a_hung_command_blocks_nobody_and_is_ended_in_time() {
         std::time::Instant::now()
     };
     let ((hung, ended), worked) = tokio::join!(async { (hosts.run(&hung).await, std::time::Instant::now()) }, works);
-    assert_eq!(hung.unwrap_err(), Trouble::Timeout { host: "pve".into(), after: Duration::from_secs(2) });
+    assert_eq!(hung.unwrap_err(), Trouble::Timeout { host: "pve".into(), after: Duration::from_secs(4) });
     assert!(worked < ended, "the others waited for it");
     eventually("its end", || !bed.node("pve").exec("ps -e -o args").contains("sleep 1000")).await;
+    let long = hosts.run(&reading("pve", &["head", "-c", "3000000", "/dev/zero"])).await.unwrap();
+    assert_eq!((long.code, long.stdout.len(), long.truncated), (0, 1 << 20, true));
+    hosts.close().await;
+    let pve = bed.node("pve");
+    eventually("the courier's end", || !pve.exec("ps -e -o args").contains("hostler")).await;
+    assert_eq!(pve.exec("ls -A /dev/shm"), "");
+}
+
+#[tokio::test]
+async fn a_hung_command_blocks_nobody_and_is_ended_in_time() {
+    hang_in("dash").await;
+}
+
+#[tokio::test]
+async fn a_hung_command_blocks_nobody_with_busybox() {
+    hang_in("busybox").await;
+}
+
+#[tokio::test]
+async fn a_hung_command_blocks_nobody_with_bash() {
+    hang_in("bash").await;
 }
 
 #[tokio::test]

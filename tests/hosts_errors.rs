@@ -308,6 +308,29 @@ async fn two_hosts_at_one_address() {
 }
 
 #[tokio::test]
+async fn a_host_that_takes_few_connections_at_once_is_asked_again() {
+    let mut bed = Bed::new();
+    bed.start("bastion", &[("sshd_config", "MaxStartups 2:90:3\n")]);
+    bed.start("pbs", &[]);
+    let bastion = bed.node("bastion").address.clone();
+    let through = |number: usize| Endpoint {
+        name: format!("h{number}"),
+        ssh_args: vec!["-J".into(), format!("root@{bastion}:2222")],
+        ..bed.endpoint("pbs")
+    };
+    let hosts = std::sync::Arc::new(Hosts::new((0..12).map(through), bed.options()).unwrap());
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..12 {
+        let hosts = hosts.clone();
+        tasks.spawn(async move { hosts.run(&changing(&format!("h{number}"), &["hostname"])).await });
+    }
+    while let Some(reply) = tasks.join_next().await {
+        assert_eq!(text(&reply.unwrap().unwrap()), "pbs\n");
+    }
+    assert!(bed.node("bastion").read("sshd.log").contains("MaxStartups"), "none was turned away");
+}
+
+#[tokio::test]
 async fn login_files_that_talk_are_not_heard() {
     let mut bed = Bed::new();
     bed.start("pbs", &[]);

@@ -1,6 +1,6 @@
 //! What the checker says. One function for each diagnostic: its code, wording and help live here only.
 
-use super::Type;
+use super::{Type, duration_text};
 use crate::diag::{Diagnostic, nearest};
 use crate::text::Span;
 
@@ -593,6 +593,23 @@ pub(super) fn probe_without_answer(span: Span, name: &str) -> Diagnostic {
 pub(super) fn secret_exposed(span: Span, sink: &str) -> Diagnostic {
     Diagnostic::error("secret/exposed", span, format!("a secret would show in {sink}"))
         .help("a secret travels by `stdin $x` or `env NAME=$x`, written before the colon")
+}
+
+// Time
+
+pub(super) fn bad_window(span: Span, why: &str) -> Diagnostic {
+    Diagnostic::error("time/bad-window", span, format!("this window can not be read: {why}"))
+        .help("write days and times: `\"Sat,Sun 01:00-06:00\"`, or only times for every day")
+}
+
+pub(super) fn exceeds_window(span: Span, host: &str, longest: u64, open: u64) -> Diagnostic {
+    let (longest, open) = (duration_text(longest), duration_text(open));
+    Diagnostic::error(
+        "time/exceeds-window",
+        span,
+        format!("`{host}` can take {longest}, and the window is open for {open}"),
+    )
+    .help("make the window longer, or the waits and deadlines of the plan shorter")
 }
 
 // What to run

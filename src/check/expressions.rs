@@ -220,6 +220,7 @@ impl Body<'_, '_> {
         let declared = self.needs.get(name).cloned();
         let ty = match declared {
             Some(ty) => ty,
+            None if self.checker.secret_variables.contains(name) => Type::Secret,
             None if is_identity && name == "vmid" => Type::VmId,
             None => Type::Any,
         };

@@ -3,6 +3,7 @@
 //! Problems are collected, not thrown: one run reports all of them, for every target.
 
 mod body;
+mod bounds;
 mod commands;
 mod constants;
 mod errors;
@@ -23,6 +24,7 @@ mod value;
 use indexmap::{IndexMap, IndexSet};
 
 pub use program::Program;
+pub use program::Window;
 pub use roles::{DEFAULT_DRIVER, Roles};
 pub use site::{Channel, Site};
 pub use types::Type;
@@ -119,11 +121,15 @@ struct Checker<'a> {
     roles: Roles,
     /// Every variable that some host has, and those that belong to the language.
     known_variables: IndexSet<String>,
+    /// Variables that stand in a vault for some host.
+    secret_variables: IndexSet<String>,
     decls: Vec<DeclId>,
     procs: Vec<Option<Proc>>,
     facts: Vec<ProcFacts>,
     by_decl: IndexMap<DeclId, ProcId>,
     queue: Vec<ProcId>,
+    /// The plans that are run or checked, with their bodies.
+    plan_ids: IndexMap<DeclId, ProcId>,
 }
 
 /// What a procedure asks of the host that it is about, and whom it calls.
@@ -166,10 +172,14 @@ impl<'a> Checker<'a> {
         problems: Problems,
     ) -> Self {
         let mut known_variables: IndexSet<String> = IndexSet::new();
+        let mut secret_variables: IndexSet<String> = IndexSet::new();
         for host in inventory.hosts.values() {
-            for name in host.variables.keys() {
+            for (name, variable) in &host.variables {
                 if !known_variables.contains(name) {
                     known_variables.insert(name.clone());
+                }
+                if variable.secret && !secret_variables.contains(name) {
+                    secret_variables.insert(name.clone());
                 }
             }
         }
@@ -184,11 +194,13 @@ impl<'a> Checker<'a> {
             drivers: IndexMap::new(),
             roles: Roles::default(),
             known_variables,
+            secret_variables,
             decls: Vec::new(),
             procs: Vec::new(),
             facts: Vec::new(),
             by_decl: IndexMap::new(),
             queue: Vec::new(),
+            plan_ids: IndexMap::new(),
         }
     }
 
@@ -255,6 +267,19 @@ impl<'a> Checker<'a> {
         self.by_decl.insert(decl, id);
         self.queue.push(id);
         id
+    }
+
+    /// The number and the body of a plan; it is read later.
+    fn plan_of(&mut self, decl: DeclId) -> (program::PlanId, ProcId) {
+        let body = match self.plan_ids.get(&decl) {
+            Some(body) => *body,
+            None => {
+                let body = self.new_proc(decl);
+                self.plan_ids.insert(decl, body);
+                body
+            }
+        };
+        (program::PlanId(self.plan_ids.get_index_of(&decl).unwrap_or_default()), body)
     }
 
     fn new_proc(&mut self, decl: DeclId) -> ProcId {

@@ -5,7 +5,9 @@ use indexmap::{IndexMap, IndexSet};
 use super::body::Body;
 use super::constants::{argument, constant};
 use super::modules::{DeclId, ModuleId};
-use super::program::{Driver, Expr, HostFacts, Param, Plan, Proc, ProcId, ProcKind, Program, Schedule, Share, Slot};
+use super::program::{
+    Driver, Expr, HostFacts, Param, Plan, PlanId, Proc, ProcId, ProcKind, Program, Schedule, Share, Slot, Window,
+};
 use super::{About, Checker, Request, Type, Value, errors};
 use crate::syntax::tree::{self, ClauseKind};
 use crate::text::Span;
@@ -14,6 +16,10 @@ use crate::text::Span;
 pub(super) struct Draft {
     plan: Plan,
     defaults: IndexMap<String, Value>,
+    /// Where its window stands.
+    window: Option<Span>,
+    /// Whether it was asked for, or is only run by one that was.
+    asked: bool,
 }
 
 impl Checker<'_> {
@@ -38,7 +44,7 @@ impl Checker<'_> {
                 }
                 return Vec::new();
             }
-            return self.script(entry, &statements, request).into_iter().collect();
+            return vec![self.script(entry, &statements, request)];
         }
         let names: Vec<String> = plans.iter().map(|(_, plan)| plan.name.text.clone()).collect();
         let chosen: Vec<(usize, tree::Plan)> = match &request.plan {
@@ -55,25 +61,31 @@ impl Checker<'_> {
             None => plans,
         };
         let arguments: &[(String, String)] = if chosen.len() == 1 { &request.arguments } else { &[] };
+        for (item, _) in &chosen {
+            self.plan_of(DeclId { module: entry, item: *item, inner: None });
+        }
+        let asked = chosen.len();
         let mut drafts = Vec::new();
-        for (item, plan) in chosen {
-            let decl = DeclId { module: entry, item, inner: None };
-            drafts.extend(self.plan(decl, &plan, request, arguments));
+        // A plan that runs others adds them while it is read.
+        while let Some((decl, _)) = self.plan_ids.get_index(drafts.len()).map(|(decl, body)| (*decl, *body)) {
+            let Some(tree::Item::Plan(plan)) = self.modules.item(decl).cloned() else { break };
+            let is_asked = drafts.len() < asked;
+            drafts.push(self.plan(decl, &plan, request, if is_asked { arguments } else { &[] }, is_asked));
         }
         drafts
     }
 
-    fn script(&mut self, entry: ModuleId, statements: &[tree::Stmt], request: &Request) -> Option<Draft> {
+    fn script(&mut self, entry: ModuleId, statements: &[tree::Stmt], request: &Request) -> Draft {
         let file = self.modules.get(entry).tree.span;
         let start = statements.first().map_or(file, |first| first.span);
         let targets = if request.target.is_none() && request.limit.is_none() {
             self.problems.push(errors::no_target(start));
             None
         } else {
-            self.narrow(self.inventory.hosts.keys().cloned().collect(), request, start)
+            Some(self.narrow(self.inventory.hosts.keys().cloned().collect(), request, start, true))
         };
         let decl = DeclId { module: entry, item: 0, inner: None };
-        let id = self.new_proc(decl);
+        let (_, id) = self.plan_of(decl);
         let name = tree::Name { text: "guest".to_string(), span: file.before() };
         let mut body = Body::new(self, entry, ProcKind::Body);
         body.declare(&name, Type::Guest, About::Subject);
@@ -96,10 +108,12 @@ impl Checker<'_> {
             name: "script".to_string(),
             doc: Vec::new(),
             body: id,
-            targets: targets?,
+            targets: targets.unwrap_or_default(),
             schedule: Schedule::default(),
+            is_site: false,
+            longest: Vec::new(),
         };
-        Some(Draft { plan, defaults: IndexMap::new() })
+        Draft { plan, defaults: IndexMap::new(), window: None, asked: true }
     }
 
     fn keep(&mut self, id: ProcId, proc: Proc, facts: super::ProcFacts) {
@@ -110,8 +124,8 @@ impl Checker<'_> {
         self.facts[id.0] = facts;
     }
 
-    /// `--target` and `--limit` only narrow.
-    fn narrow(&mut self, mut targets: Vec<String>, request: &Request, span: Span) -> Option<Vec<String>> {
+    /// `--target` and `--limit` only narrow. A plan that another runs may be left with nobody.
+    fn narrow(&mut self, mut targets: Vec<String>, request: &Request, span: Span, asked: bool) -> Vec<String> {
         for (option, pattern) in [("--target", &request.target), ("--limit", &request.limit)] {
             let Some(pattern) = pattern else { continue };
             match self.inventory.pattern(pattern) {
@@ -119,17 +133,19 @@ impl Checker<'_> {
                     let wanted: IndexSet<String> = wanted.into_iter().collect();
                     targets.retain(|host| wanted.contains(host));
                     if targets.is_empty() {
-                        self.problems.push(errors::no_targets(span, &format!("`{option} {pattern}`")));
-                        return None;
+                        if asked {
+                            self.problems.push(errors::no_targets(span, &format!("`{option} {pattern}`")));
+                        }
+                        return targets;
                     }
                 }
                 Err(why) => {
                     self.problems.push(errors::bad_pattern(&format!("`{option} {pattern}`"), &why.to_string()));
-                    return None;
+                    return targets;
                 }
             }
         }
-        Some(targets)
+        targets
     }
 
     fn plan(
@@ -138,8 +154,9 @@ impl Checker<'_> {
         plan: &tree::Plan,
         request: &Request,
         arguments: &[(String, String)],
-    ) -> Option<Draft> {
-        let id = self.new_proc(decl);
+        asked: bool,
+    ) -> Draft {
+        let (_, id) = self.plan_of(decl);
         let whole = plan.subject.as_ref().map(|subject| self.targets(&subject.targets));
         let mut body = Body::new(self, decl.module, ProcKind::Body);
         let mut params = Vec::new();
@@ -156,7 +173,7 @@ impl Checker<'_> {
             }
         }
         for param in plan.params.iter().flatten() {
-            params.push(body.parameter(param, arguments, request.one_plan));
+            params.push(body.parameter(param, arguments, request.one_plan && asked));
         }
         let (schedule, defaults) = body.clauses(&plan.clauses);
         let steps = body.block(&plan.body);
@@ -174,32 +191,55 @@ impl Checker<'_> {
         };
         self.keep(id, proc, facts);
         let targets = match whole {
-            Some(whole) if !whole.is_empty() => self.narrow(whole, request, plan.name.span)?,
+            Some(whole) if !whole.is_empty() => self.narrow(whole, request, plan.name.span, asked),
             _ => Vec::new(),
         };
-        let plan_out = Plan { name: plan.name.text.clone(), doc: plan.doc.clone(), body: id, targets, schedule };
-        Some(Draft { plan: plan_out, defaults })
+        let window = plan.clauses.iter().find(|clause| matches!(clause.kind, ClauseKind::Window(_)));
+        let plan_out = Plan {
+            name: plan.name.text.clone(),
+            doc: plan.doc.clone(),
+            body: id,
+            targets,
+            schedule,
+            is_site,
+            longest: Vec::new(),
+        };
+        Draft { plan: plan_out, defaults, window: window.map(|clause| clause.span), asked }
     }
 
-    /// Holds each plan against its targets and makes the programs.
-    pub(super) fn programs(&mut self, drafts: Vec<Draft>) -> Vec<Program> {
-        let mut good = Vec::new();
-        for draft in drafts {
-            let before = self.problems.len();
-            let targets = draft.plan.targets.clone();
-            self.hold_against(draft.plan.body, &targets);
-            if self.problems.len() == before {
-                good.push(draft);
-            }
+    /// Holds each plan against its targets and makes a program of each that was asked for.
+    pub(super) fn programs(&mut self, mut drafts: Vec<Draft>) -> Vec<Program> {
+        for draft in &drafts {
+            self.hold_against(draft.plan.body, &draft.plan.targets);
         }
         if self.problems.has_errors() {
             return Vec::new();
         }
-        good.into_iter().map(|draft| self.program(draft)).collect()
+        for draft in &mut drafts {
+            let targets = draft.plan.targets.clone();
+            draft.plan.longest = targets.iter().map(|target| self.longest(draft.plan.body, target)).collect();
+            self.hold_against_window(draft);
+        }
+        if self.problems.has_errors() {
+            return Vec::new();
+        }
+        let asked: Vec<usize> = (0..drafts.len()).filter(|i| drafts[*i].asked).collect();
+        asked.into_iter().map(|i| self.program(PlanId(i), &drafts)).collect()
     }
 
-    fn program(&self, draft: Draft) -> Program {
-        let used = self.variables_used(draft.plan.body);
+    fn hold_against_window(&mut self, draft: &Draft) {
+        let (Some(window), Some(span)) = (&draft.plan.schedule.window, draft.window) else { return };
+        let open = u64::from(window.length()) * 60_000;
+        let all = draft.plan.targets.iter().zip(&draft.plan.longest);
+        if let Some((host, longest)) = all.max_by_key(|(_, longest)| **longest)
+            && *longest > open
+        {
+            self.problems.push(errors::exceeds_window(span, host, *longest, open));
+        }
+    }
+
+    fn program(&self, entry: PlanId, drafts: &[Draft]) -> Program {
+        let used: IndexSet<String> = drafts.iter().flat_map(|draft| self.variables_used(draft.plan.body)).collect();
         let mut hosts = IndexMap::new();
         for (name, host) in &self.inventory.hosts {
             let standing = self.roles.of(name);
@@ -211,8 +251,10 @@ impl Checker<'_> {
             let mut variables: IndexMap<String, serde_json::Value> = IndexMap::new();
             for variable in &used {
                 if let Some(found) = host.variables.get(variable) {
-                    variables.insert(variable.clone(), found.value.clone());
-                } else if let Some(default) = draft.defaults.get(variable) {
+                    // A secret's value stays where it is; what runs knows only where that is.
+                    let value = if found.secret { serde_json::Value::Null } else { found.value.clone() };
+                    variables.insert(variable.clone(), value);
+                } else if let Some(default) = drafts.iter().find_map(|draft| draft.defaults.get(variable)) {
                     let text = default.text().unwrap_or_default();
                     variables.insert(variable.clone(), serde_json::Value::String(text));
                 }
@@ -264,7 +306,8 @@ impl Checker<'_> {
             span: Span::default(),
         };
         Program {
-            plan: draft.plan,
+            entry,
+            plans: drafts.iter().map(|draft| draft.plan.clone()).collect(),
             procs: self.procs.iter().map(|proc| proc.clone().unwrap_or_else(|| missing.clone())).collect(),
             drivers,
             hosts,
@@ -400,7 +443,12 @@ impl Body<'_, '_> {
                     }
                 }
                 ClauseKind::Window(text) => {
-                    schedule.window = self.fixed(text, &Type::Str, "a window").and_then(|value| value.text());
+                    let written = self.fixed(text, &Type::Str, "a window").and_then(|value| value.text());
+                    match written.map(|written| Window::read(&written)) {
+                        Some(Ok(window)) => schedule.window = Some(window),
+                        Some(Err(why)) => self.report(errors::bad_window(text.span, &why)),
+                        None => {}
+                    }
                 }
                 ClauseKind::Lock(text) => {
                     schedule.locks.extend(self.fixed(text, &Type::Str, "a lock's name").and_then(|value| value.text()));

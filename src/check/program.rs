@@ -9,8 +9,10 @@ use crate::text::Span;
 /// A plan that can run, with all that it calls.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// The plan.
-    pub plan: Plan,
+    /// The plan that runs.
+    pub entry: PlanId,
+    /// Every plan that was read; the one that runs and those that it runs are among them.
+    pub plans: Vec<Plan>,
     /// Tasks, probes and the plan's body.
     pub procs: Vec<Proc>,
     /// The drivers that the hosts of the run need.
@@ -42,7 +44,15 @@ pub struct Plan {
     pub targets: Vec<String>,
     /// How many at once, and when to stop.
     pub schedule: Schedule,
+    /// Whether it is a plan without `for`, which runs other plans.
+    pub is_site: bool,
+    /// The longest time for each target, in milliseconds.
+    pub longest: Vec<u64>,
 }
+
+/// An index into [`Program::plans`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PlanId(pub usize);
 
 /// How the guests of a plan follow each other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,8 +69,8 @@ pub struct Schedule {
     pub stop_after: Share,
     /// The longest time for one guest, in milliseconds.
     pub deadline: Option<u64>,
-    /// `window "Sat 22:00-08:00"`, as written.
-    pub window: Option<String>,
+    /// When a guest may be begun.
+    pub window: Option<Window>,
     /// Named locks.
     pub locks: Vec<String>,
 }
@@ -77,6 +87,75 @@ impl Default for Schedule {
             window: None,
             locks: Vec::new(),
         }
+    }
+}
+
+/// `Sat,Sun 01:00-06:00`: the days on which it opens, and minutes after midnight. One that closes before it opens
+/// closes on the next day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// As written.
+    pub text: String,
+    /// Monday first.
+    pub days: [bool; 7],
+    /// Minutes after midnight.
+    pub opens: u16,
+    /// Minutes after midnight.
+    pub closes: u16,
+}
+
+impl Window {
+    /// Reads one; else why it is none.
+    pub fn read(text: &str) -> Result<Window, String> {
+        let (days, times) = match text.trim().rsplit_once(char::is_whitespace) {
+            Some((days, times)) => (Some(days.trim()), times),
+            None => (None, text.trim()),
+        };
+        let mut open = [days.is_none(); 7];
+        for part in days.into_iter().flat_map(|days| days.split(',')) {
+            let day = |name: &str| {
+                let name = name.trim();
+                let at = DAYS.iter().position(|day| {
+                    name.len() >= 3 && day.to_ascii_lowercase().starts_with(&name.to_ascii_lowercase())
+                });
+                at.ok_or_else(|| format!("`{name}` is no day: write Mon, Tue, Wed, Thu, Fri, Sat or Sun"))
+            };
+            match part.split_once('-') {
+                Some((first, last)) => {
+                    let (mut at, last) = (day(first)?, day(last)?);
+                    open[at] = true;
+                    while at != last {
+                        at = (at + 1) % 7;
+                        open[at] = true;
+                    }
+                }
+                None => open[day(part)?] = true,
+            }
+        }
+        let (opens, closes) = times.split_once('-').ok_or("a window has two times: `Sun 02:00-05:00`")?;
+        let (opens, closes) = (minutes(opens)?, minutes(closes)?);
+        if opens == closes {
+            return Err("it closes when it opens".to_string());
+        }
+        Ok(Window { text: text.to_string(), days: open, opens, closes })
+    }
+
+    /// How long it is open, in minutes.
+    pub fn length(&self) -> u16 {
+        if self.closes > self.opens { self.closes - self.opens } else { 24 * 60 - self.opens + self.closes }
+    }
+}
+
+const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+fn minutes(text: &str) -> Result<u16, String> {
+    let wrong = || format!("`{text}` is no time of day: write it as `02:00`");
+    let (hours, minutes) = text.split_once(':').ok_or_else(wrong)?;
+    let number = |text: &str| if text.len() == 2 { text.parse::<u16>().map_err(|_| wrong()) } else { Err(wrong()) };
+    match (number(hours)?, number(minutes)?) {
+        (24, 0) => Ok(24 * 60),
+        (hours, minutes) if hours < 24 && minutes < 60 => Ok(hours * 60 + minutes),
+        _ => Err(wrong()),
     }
 }
 
@@ -248,6 +327,8 @@ pub enum StepKind {
     Confirm(Expr),
     /// The end of a task or probe.
     Return(Option<Expr>),
+    /// Another plan, with the values of its parameters.
+    RunPlan(PlanId, Vec<Expr>),
     /// The plan means to leave its subject off.
     KeepOff,
 }

@@ -149,8 +149,10 @@ impl Body<'_, '_> {
                     self.report(errors::run_outside(span));
                     return;
                 }
-                self.run_plan(call);
-                return;
+                match self.run_plan(call) {
+                    Some(kind) => kind,
+                    None => return,
+                }
             }
             StmtKind::KeepOff => StepKind::KeepOff,
             StmtKind::Bad => return,
@@ -213,15 +215,19 @@ impl Body<'_, '_> {
         Some(StepKind::Call(callee, args))
     }
 
-    fn run_plan(&mut self, call: &tree::Call) {
+    fn run_plan(&mut self, call: &tree::Call) -> Option<StepKind> {
         let words: Vec<&str> = call.path.iter().map(|name| name.text.as_str()).collect();
         let Some(decl) = self.checker.find(self.module, &words, Wanted::Plan) else {
             let known = self.checker.candidates(self.module, &words, Wanted::Plan);
             self.report(errors::unknown_plan(call.span, &words.join("."), known.iter().map(String::as_str)));
-            return;
+            return None;
         };
-        let Some(tree::Item::Plan(plan)) = self.checker.modules.item(decl).cloned() else { return };
-        self.arguments(&words.join("."), plan.params.as_deref().unwrap_or_default(), &call.args, call.span);
+        let Some(tree::Item::Plan(plan)) = self.checker.modules.item(decl).cloned() else { return None };
+        let (args, _) =
+            self.arguments(&words.join("."), plan.params.as_deref().unwrap_or_default(), &call.args, call.span);
+        let (id, body) = self.checker.plan_of(decl);
+        self.calls(CallEdge { callee: super::program::Callee::Proc(body), about: About::Unknown, span: call.span });
+        Some(StepKind::RunPlan(id, args))
     }
 
     /// A probe changes nothing, so most statements do not stand in one.

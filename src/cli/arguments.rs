@@ -33,6 +33,10 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Check plans for every target, without any connection
     Check(CheckArguments),
+    /// Show what a plan would do, host by host and guard by guard, without any connection
+    Plan(DryArguments),
+    /// Make a site in a folder, from its ansible.cfg where there is one
+    Init(InitArguments),
     /// Show the inventory
     Inventory(InventoryArguments),
 }
@@ -46,6 +50,13 @@ pub(crate) struct SiteArguments {
     /// An inventory: a file or a folder; may be repeated [default: what hostler.toml says, else the folder `inventory`]
     #[arg(short, long, value_name = "PATH")]
     pub(crate) inventory: Vec<String>,
+    /// A file with the password of Ansible vaults; may be repeated [default: what hostler.toml says, else
+    /// $ANSIBLE_VAULT_PASSWORD_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vault_password_file: Vec<String>,
+    /// As --vault-password-file, for vaults of a label
+    #[arg(long, value_name = "LABEL@FILE")]
+    pub(crate) vault_id: Vec<String>,
 }
 
 /// Whom a plan is for, and with which values.
@@ -80,6 +91,9 @@ pub(crate) struct RunArguments {
     /// Run in the simulated site: no connection, no process, virtual time
     #[arg(long)]
     pub(crate) lab: bool,
+    /// When the lab's clock starts, as `2026-01-03 22:00` [default: when the plan's window opens]
+    #[arg(long, value_name = "TIME", requires = "lab")]
+    pub(crate) now: Option<String>,
     /// Answer yes to every `confirm`
     #[arg(long)]
     pub(crate) yes: bool,
@@ -103,6 +117,26 @@ pub(crate) struct CheckArguments {
     /// How problems are written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DryArguments {
+    /// The plan file
+    #[arg(required_unless_present = "eval", conflicts_with = "eval")]
+    pub(crate) file: Option<String>,
+    /// Statements from the command line, instead of a file
+    #[arg(short, long, value_name = "STATEMENTS")]
+    pub(crate) eval: Option<String>,
+    #[command(flatten)]
+    pub(crate) plan: PlanArguments,
+    #[command(flatten)]
+    pub(crate) site: SiteArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// The folder [default: this one]
+    pub(crate) folder: Option<String>,
 }
 
 #[derive(Debug, Args)]

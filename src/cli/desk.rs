@@ -4,13 +4,17 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use indexmap::IndexMap;
 
+use super::notify;
 use crate::check::Channel;
 use crate::code::SecretSource;
 use crate::hosts::Desk;
+use crate::inventory::Inventory;
 
 /// The controller's own part.
 pub(crate) struct Controller {
     pub(crate) channels: IndexMap<String, Channel>,
+    /// For secrets out of a vault.
+    pub(crate) inventory: Inventory,
     /// `--yes`
     pub(crate) yes: bool,
 }
@@ -25,7 +29,14 @@ impl Desk for Controller {
                 }
                 Err(std::env::VarError::NotUnicode(_)) => Err(format!("the environment variable `{name}` is no text")),
             },
-            SecretSource::Vault(host, name) => Err(format!("the secret `{name}` of `{host}` can not be read")),
+            SecretSource::Vault(host, name) => {
+                let variable = self.inventory.hosts.get(host).and_then(|host| host.variables.get(name));
+                match variable.map(|variable| &variable.value) {
+                    Some(serde_json::Value::String(text)) => Ok(text.clone()),
+                    Some(serde_json::Value::Null) | None => Err(format!("`{host}` has no secret `{name}`")),
+                    Some(other) => Ok(other.to_string()),
+                }
+            }
         }
     }
 
@@ -41,10 +52,8 @@ impl Desk for Controller {
         std::io::stdin().lock().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "yes")
     }
 
-    fn notify(&self, channel: &str, _subject: &str, _fields: &[(String, String)]) -> Result<(), String> {
-        match self.channels.get(channel) {
-            Some(found) => Err(format!("this version does not send to `{}` yet", found.kind)),
-            None => Err("there is no such channel".to_string()),
-        }
+    fn notify(&self, channel: &str, subject: &str, fields: &[(String, String)]) -> Result<(), String> {
+        let found = self.channels.get(channel).ok_or("there is no such channel")?;
+        notify::send(found, subject, fields)
     }
 }

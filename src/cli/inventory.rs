@@ -13,6 +13,9 @@ pub(crate) fn inventory(arguments: &InventoryArguments, terminal: &mut Terminal)
     let loaded = site::load(&arguments.site, &[], &mut sources, &mut problems);
     let failed = problems.has_errors();
     terminal.problems(&sources, &problems.sorted());
-    let _ = loaded;
-    if failed { REFUSED } else { GOOD }
+    if failed {
+        return REFUSED;
+    }
+    terminal.say(&serde_json::to_string_pretty(&loaded.inventory.list()).unwrap_or_default());
+    GOOD
 }

@@ -2,11 +2,15 @@
 
 mod arguments;
 mod check;
+mod clock;
 mod desk;
 mod disk;
 mod endpoints;
+mod init;
 mod inventory;
 mod lab;
+mod notify;
+mod plan;
 mod run;
 mod site;
 mod terminal;
@@ -32,6 +36,8 @@ pub fn main() -> ExitCode {
     let code = match &arguments.command {
         Command::Run(run) => run::run(run, &mut terminal),
         Command::Check(check) => check::check(check, &mut terminal),
+        Command::Plan(plan) => plan::plan(plan, &mut terminal),
+        Command::Init(init) => init::init(init, &mut terminal),
         Command::Inventory(inventory) => inventory::inventory(inventory, &mut terminal),
     };
     ExitCode::from(code)

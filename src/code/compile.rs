@@ -1,6 +1,6 @@
 //! From statements to instructions. Guards are added here.
 
-use super::{Code, Driver, Guard, Instruction as I, Lenient, Mark, Proc, TimeOut};
+use super::{Code, Driver, Guard, Instruction as I, Lenient, Mark, Plan, Proc, TimeOut};
 use crate::check::Value;
 use crate::check::program::{
     self, Builtin, Callee, Command, Effect, Expr, Op, ProcKind, Program, Slot, Step, StepKind, Whom,
@@ -16,13 +16,22 @@ const VERIFY_AGENT: u64 = 300_000;
 
 /// Compiles a program.
 pub fn compile(program: &Program, sources: &Sources) -> Code {
-    let body = program.plan.body.0;
     let procs = program.procs.iter().map(|proc| Compiler::new(sources, proc).proc(proc)).collect();
     Code {
-        plan: program.plan.name.clone(),
-        body,
+        entry: program.entry.0,
+        plans: program
+            .plans
+            .iter()
+            .map(|plan| Plan {
+                name: plan.name.clone(),
+                body: plan.body.0,
+                targets: plan.targets.clone(),
+                schedule: plan.schedule.clone(),
+                is_site: plan.is_site,
+                longest: plan.longest.clone(),
+            })
+            .collect(),
         procs,
-        targets: program.plan.targets.clone(),
         hosts: program.hosts.clone(),
         drivers: program
             .drivers
@@ -32,7 +41,6 @@ pub fn compile(program: &Program, sources: &Sources) -> Code {
                 (name.clone(), Driver { identity: driver.identity.clone(), look: driver.look.clone(), procs })
             })
             .collect(),
-        schedule: program.plan.schedule.clone(),
         controller: program.controller.clone(),
     }
 }
@@ -86,6 +94,10 @@ impl<'s> Compiler<'s> {
         self.patch(guarded, I::Try(None, Some(finally)));
         self.mark("verify (guard)", None);
         self.verify(Expr::Slot(Slot(0)));
+        let failing = self.emit(I::JumpIfFailing(0));
+        self.emit(I::GuestsBack(Expr::Slot(Slot(0))));
+        let end = self.here();
+        self.patch(failing, I::JumpIfFailing(end));
         self.emit(I::EndFinally);
     }
 
@@ -174,8 +186,12 @@ impl<'s> Compiler<'s> {
     }
 
     fn step(&mut self, step: &Step) {
-        let text = self.sources.slice(step.span).lines().next().unwrap_or_default().trim().to_string();
-        self.mark(&text, Some(step.span));
+        let mut text = self.sources.slice(step.span).lines().next().unwrap_or_default().trim();
+        if let StepKind::Await { .. } | StepKind::Require { .. } = &step.kind {
+            // What is said when it is not true is not what is waited for.
+            text = text.split(" else ").next().unwrap_or(text);
+        }
+        self.mark(text, Some(step.span));
         match &step.kind {
             StepKind::Run(command, slot) => self.run(command, *slot),
             StepKind::Let(slot, value) => {
@@ -244,6 +260,10 @@ impl<'s> Compiler<'s> {
             StepKind::Return(value) => {
                 let value = value.as_ref().map(|value| self.pure(value, Lenient::No));
                 self.emit(I::Return(value));
+            }
+            StepKind::RunPlan(id, args) => {
+                let args = args.iter().map(|arg| self.pure(arg, Lenient::No)).collect();
+                self.emit(I::RunPlan(id.0, args));
             }
             StepKind::KeepOff => {
                 self.emit(I::KeepOff(Expr::Slot(Slot(0))));
@@ -333,11 +353,15 @@ impl<'s> Compiler<'s> {
                     let end = self.here();
                     self.patch(skip, I::JumpIfDisrupted(guest.clone(), true, end));
                 }
+                if command.effect != Effect::PowerOn {
+                    self.emit(I::Guard(Guard::Partners, guest.clone()));
+                }
                 self.emit(I::Guard(Guard::Baseline, guest.clone()));
                 self.emit(I::Guard(Guard::Disrupt(command.effect), guest));
             }
             Whom::Itself => {
                 if command.place == guest {
+                    self.emit(I::Guard(Guard::Guests, guest.clone()));
                     self.emit(I::Guard(Guard::Baseline, guest.clone()));
                     self.emit(I::Guard(Guard::Disrupt(command.effect), guest));
                 }

@@ -7,30 +7,50 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::check::program::{
     Builtin, Callee, Command, Effect, Expr, HostFacts, Op, Part, ProcKind, Role, Schedule, Share, Slot, WhenLocked,
-    Whom, Word,
+    Whom, Window, Word,
 };
-pub use crate::check::{Failed, Output, SecretSource, Type, Value, duration_text, size_text};
+pub use crate::check::{Failed, Output, SecretSource, Type, Value, duration_text, from_json, size_text};
 pub use compile::compile;
 
 /// A plan ready to run, with all that it needs to know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Code {
-    /// The plan's name.
-    pub plan: String,
-    /// Which procedure runs for each target.
-    pub body: usize,
+    /// Which plan runs.
+    pub entry: usize,
+    /// Every plan: the one that runs, and those that it runs.
+    pub plans: Vec<Plan>,
     /// The procedures.
     pub procs: Vec<Proc>,
-    /// The hosts that the plan is for, in order.
-    pub targets: Vec<String>,
     /// Every host of the inventory.
     pub hosts: IndexMap<String, HostFacts>,
     /// The drivers.
     pub drivers: IndexMap<String, Driver>,
-    /// How the guests follow each other.
-    pub schedule: Schedule,
     /// The inventory's name of the machine that runs the plan.
     pub controller: Option<String>,
+}
+
+impl Code {
+    /// The plan that runs.
+    pub fn plan(&self) -> &Plan {
+        &self.plans[self.entry]
+    }
+}
+
+/// A plan's header.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Its name.
+    pub name: String,
+    /// Which procedure runs for each target; the one that runs, for a plan without `for`.
+    pub body: usize,
+    /// The hosts that the plan is for, in order.
+    pub targets: Vec<String>,
+    /// How the guests follow each other.
+    pub schedule: Schedule,
+    /// Whether it is a plan without `for`.
+    pub is_site: bool,
+    /// The longest time for each target, in milliseconds.
+    pub longest: Vec<u64>,
 }
 
 /// What a driver gives.
@@ -125,6 +145,8 @@ pub enum Instruction {
     Confirm(Expr),
     /// The end of a procedure.
     Return(Option<Expr>),
+    /// Another plan, with the values of its parameters.
+    RunPlan(usize, Vec<Expr>),
     /// The subject is meant to be off.
     KeepOff(Expr),
     /// A guard.
@@ -133,6 +155,8 @@ pub enum Instruction {
     JumpIfDisrupted(Expr, bool, usize),
     /// On, if the end that is under way is a failure.
     JumpIfFailing(usize),
+    /// Every guest that ran on this hypervisor before it restarted answers again.
+    GuestsBack(Expr),
     /// The guest is verified: running, a new boot, all that its `hostler_proof` asks.
     Verified(Expr),
 }
@@ -168,6 +192,10 @@ pub enum Guard {
     Unlocked(WhenLocked, usize),
     /// The answer of the agent, which must be true.
     Agent(Slot),
+    /// The guests of a hypervisor that is about to restart: none is locked, and which run is noted.
+    Guests,
+    /// Each host that is never down together with this one is up.
+    Partners,
     /// What is so before the first power action: process and boot.
     Baseline,
     /// From here on the guest may be anything until it is verified.

@@ -11,6 +11,8 @@ pub(super) struct End {
     pub(super) greeted: bool,
     /// The host was reached and would not do it.
     pub(super) refused: bool,
+    /// The host, or a jump host, had too many connections at once and took no more; another try may do.
+    pub(super) busy: bool,
     /// The jump host that is to blame, as the user or the inventory names it.
     pub(super) jump: Option<String>,
     /// For a person.
@@ -33,10 +35,14 @@ pub(super) fn before_greeting(told: &Told, endpoint: &Endpoint, raised: Option<&
     if let Some(why) = raised.and_then(|user| sudo_refuses(told, endpoint, user)) {
         return End { refused: true, why, ..End::default() };
     }
+    // What sshd does beyond its `MaxStartups`: it closes before, or instead of, its first line.
+    let closed =
+        ["kex_exchange_identification: Connection closed", "kex_exchange_identification: read: Connection reset"];
+    let busy = told.step < Step::Introduced && told.find(&closed).is_some() && told.find(&["open failed"]).is_none();
     if told.jump.is_some() && told.step < Step::Introduced {
-        return through_jump(told, endpoint, ending);
+        return End { busy, ..through_jump(told, endpoint, ending) };
     }
-    End { why: direct(told, endpoint, ending), ..End::default() }
+    End { busy, why: direct(told, endpoint, ending), ..End::default() }
 }
 
 /// Why a connection ended over which commands ran.

@@ -218,8 +218,10 @@ impl Hosts {
     }
 
     fn open(&self, endpoint: &Endpoint, raised: Option<&str>) -> Arc<Session> {
+        let (program, arguments) = self.command(endpoint, raised);
         Session::open(Plan {
-            command: self.command(endpoint, raised),
+            program,
+            arguments,
             endpoint: endpoint.clone(),
             raised: raised.map(str::to_string),
             patience: self.options.connect_timeout + LOGIN,
@@ -227,22 +229,19 @@ impl Hosts {
         })
     }
 
-    fn command(&self, endpoint: &Endpoint, raised: Option<&str>) -> Command {
+    /// What is started for a connection.
+    fn command(&self, endpoint: &Endpoint, raised: Option<&str>) -> (PathBuf, Vec<String>) {
         if endpoint.local {
-            let mut words = vec!["sh", "-c", courier::BOOT];
+            let mut words: Vec<String> = ["sh", "-c", courier::BOOT].map(String::from).to_vec();
             if let Some(user) = raised {
-                words.splice(0..0, ["sudo", "-n", "-H", "-u", user, "--"]);
+                words.splice(0..0, ["sudo", "-n", "-H", "-u", user, "--"].map(String::from));
             }
-            let mut command = Command::new(words[0]);
-            // A stale name of a user would be believed; without one, the courier asks the system.
-            command.args(&words[1..]).env_remove("USER");
-            return command;
+            let program = words.remove(0);
+            return (program.into(), words);
         }
         let sudo = raised.map_or_else(String::new, |user| format!("sudo -n -H -u {user} -- "));
         let remote = format!("exec {sudo}sh -c '{}'", courier::BOOT);
-        let mut command = Command::new(&self.options.ssh);
-        command.args(self.options.arguments(&self.config, endpoint, &remote));
-        command
+        (self.options.ssh.clone(), self.options.arguments(&self.config, endpoint, &remote))
     }
 
     /// A changing command's turn on its host.

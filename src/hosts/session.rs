@@ -4,9 +4,11 @@
 //! each request knows whether its line had left this machine.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -27,6 +29,12 @@ const BEAT_EVERY: Duration = Duration::from_secs(20);
 /// How long the child may take to end by itself when its work is over.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// How long a login may be under way before lines are written although ssh did not tell of its end.
+const SILENT_LOGIN: Duration = Duration::from_secs(2);
+
+/// How long to wait before a host that had too many connections is tried again; twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
 /// How many requests are over before their files on the host are removed, by one process for all.
 const SWEEP: usize = 32;
 
@@ -35,7 +43,8 @@ const NOISE: usize = 2000;
 
 /// What a session is opened with.
 pub(super) struct Plan {
-    pub(super) command: Command,
+    pub(super) program: PathBuf,
+    pub(super) arguments: Vec<String>,
     pub(super) endpoint: Endpoint,
     /// The user to whom it is raised, where it is.
     pub(super) raised: Option<String>,
@@ -186,6 +195,9 @@ impl Drop for Asked {
     }
 }
 
+/// The right to open a connection, kept until it is open.
+struct Permit(Option<OwnedSemaphorePermit>);
+
 /// The task's part of a session.
 struct Life {
     shared: Arc<Shared>,
@@ -201,36 +213,73 @@ enum Stop {
     NoGreeting,
 }
 
+/// The other end of the queue of lines. The writer gives it back when it ends.
+type Queue = mpsc::UnboundedReceiver<Line>;
+
 impl Life {
-    async fn live(self, plan: Plan, queue: mpsc::UnboundedReceiver<Line>) {
-        let Plan { mut command, endpoint, raised, patience, opening } = plan;
-        let permit = opening.acquire_owned().await.ok();
-        if queue.is_closed() && queue.is_empty() {
-            return self.over(End { why: "The connection was given up.".into(), ..End::default() });
+    async fn live(self, plan: Plan, mut queue: Queue) {
+        let permit = plan.opening.clone().acquire_owned().await.ok();
+        let mut permit = Permit(permit);
+        let deadline = Instant::now() + plan.patience;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if queue.is_closed() && queue.is_empty() {
+                return self.over(ours("The connection was given up.".into()));
+            }
+            let (end, untouched) = self.attempt(&plan, queue, &mut permit).await;
+            match untouched {
+                Some(back) if end.busy && Instant::now() + pause < deadline => queue = back,
+                _ => return self.over(end),
+            }
+            // Not all at the same moment again.
+            let jitter = random_hex().ok().and_then(|hex| u32::from_str_radix(&hex[..2], 16).ok()).unwrap_or(0);
+            tokio::time::sleep(pause + pause * jitter / 256).await;
+            pause *= 2;
         }
+    }
+
+    /// One connection, from its start to its end. Gives the queue back when no line was taken from it, so that
+    /// nothing was sent.
+    async fn attempt(&self, plan: &Plan, queue: Queue, permit: &mut Permit) -> (End, Option<Queue>) {
+        let Plan { endpoint, raised, patience, .. } = plan;
         let nonce = match random_hex() {
             Ok(nonce) => nonce,
-            Err(error) => return self.over(ours(format!("This machine has no random numbers: {error}."))),
+            Err(error) => return (ours(format!("This machine has no random numbers: {error}.")), None),
         };
+        let mut command = Command::new(&plan.program);
+        command.args(&plan.arguments);
+        if endpoint.local {
+            // A stale name of a user would be believed; without one, the courier asks the system.
+            command.env_remove("USER");
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own: Ctrl-C at the controller's terminal must not end connections behind our back.
         command.process_group(0).kill_on_drop(true);
         let mut child = match command.spawn() {
             Ok(child) => child,
-            Err(error) => return self.over(ours(cannot_start(&command, &error))),
+            Err(error) => return (ours(cannot_start(&plan.program, &error)), None),
         };
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
-            return self.over(ours("This machine gave no pipes to its ssh.".into()));
+            return (ours("This machine gave no pipes to its ssh.".into()), None);
         };
-        let writer = tokio::spawn(write(self.shared.clone(), stdin, courier::program(&nonce), queue));
-        let told = tokio::spawn(listen(stderr));
+        let (logged_in, ready) = oneshot::channel();
+        let mut logged_in = Some(logged_in);
+        if endpoint.local {
+            let _ = logged_in.take().map(|logged_in| logged_in.send(()));
+        }
+        let told = tokio::spawn(listen(stderr, logged_in));
+        let queue = Arc::new(tokio::sync::Mutex::new(queue));
+        let began = Arc::new(AtomicBool::new(false));
+        let writer = Writer { shared: self.shared.clone(), stdin, queue: queue.clone(), began: began.clone() };
+        let writer = tokio::spawn(writer.write(courier::program(&nonce), ready));
         let mut noise = Vec::new();
-        let stop = self.read(stdout, Frames::new(&nonce), permit, patience, &mut noise).await;
+        let stop = self.read(stdout, Frames::new(&nonce), permit, *patience, &mut noise).await;
         let code = finish(&mut child, &stop).await;
         // The writer goes first: afterwards it is known of each line whether it was written.
         writer.abort();
         let _ = writer.await;
+        let wrote = began.load(Ordering::Relaxed);
         let mut told = tokio::time::timeout(GRACE, told).await.ok().and_then(Result::ok).unwrap_or_default();
         if endpoint.local {
             told.step = Step::LoggedIn;
@@ -243,22 +292,23 @@ impl Life {
         let ending = Ending { code, ours, noise: &noise };
         let end = match &*self.stage.borrow() {
             Stage::Open(_) => blame::after_greeting(&told, &ending),
-            _ => blame::before_greeting(&told, &endpoint, raised.as_deref(), &ending),
+            _ => blame::before_greeting(&told, endpoint, raised.as_deref(), &ending),
         };
-        self.over(end);
+        let back = if wrote { None } else { Arc::into_inner(queue).map(tokio::sync::Mutex::into_inner) };
+        (end, back)
     }
 
     async fn read(
         &self,
         mut stdout: ChildStdout,
         mut frames: Frames,
-        permit: Option<OwnedSemaphorePermit>,
+        permit: &mut Permit,
         patience: Duration,
         noise: &mut Vec<u8>,
     ) -> Stop {
         let greeting = tokio::time::sleep(patience);
         tokio::pin!(greeting);
-        let mut permit = permit;
+        let mut opening = true;
         let mut bytes = vec![0u8; 16 << 10];
         loop {
             let length = tokio::select! {
@@ -267,9 +317,9 @@ impl Life {
                     Ok(0) | Err(_) => return Stop::Host(None),
                     Ok(length) => length,
                 },
-                () = &mut greeting, if permit.is_some() => return Stop::NoGreeting,
+                () = &mut greeting, if opening => return Stop::NoGreeting,
             };
-            if permit.is_some() && noise.len() < NOISE {
+            if opening && noise.len() < NOISE {
                 noise.extend_from_slice(&bytes[..length.min(NOISE)]);
             }
             frames.push(&bytes[..length]);
@@ -277,7 +327,8 @@ impl Life {
                 match frames.next() {
                     Ok(None) => break,
                     Ok(Some(Frame::Hello { greeting, uid })) => {
-                        permit = None;
+                        opening = false;
+                        permit.0 = None;
                         noise.clear();
                         let _ = self.stage.send(Stage::Open(Greeted { greeting, uid }));
                     }
@@ -294,10 +345,9 @@ impl Life {
 
     fn answered(&self, ended: Ended) {
         let mut state = self.shared.state();
+        let Some(pending) = state.pending.remove(&ended.id) else { return };
         state.done.push(ended.id);
-        if let Some(pending) = state.pending.remove(&ended.id) {
-            let _ = pending.answer.send(Ok(ended));
-        }
+        let _ = pending.answer.send(Ok(ended));
         if state.done.len() >= SWEEP
             && let Some(lines) = self.lines.upgrade()
         {
@@ -321,35 +371,53 @@ impl Life {
 
 /// Writes lines as they come, and marks each request whose line is whole. A line that is not whole is not carried
 /// out: the courier takes lines up to their newline only.
-async fn write(shared: Arc<Shared>, mut stdin: ChildStdin, program: Vec<u8>, mut queue: mpsc::UnboundedReceiver<Line>) {
-    if stdin.write_all(&program).await.is_err() {
-        return;
-    }
-    drop(program);
-    let mut beat = tokio::time::interval(BEAT_EVERY);
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    beat.reset();
-    loop {
-        let line = tokio::select! {
-            biased;
-            _ = beat.tick() => Line { id: None, bytes: courier::BEAT.to_vec() },
-            line = queue.recv() => match line {
-                Some(line) => line,
-                None => return,
-            },
-        };
-        if stdin.write_all(&line.bytes).await.is_err() {
+struct Writer {
+    shared: Arc<Shared>,
+    stdin: ChildStdin,
+    queue: Arc<tokio::sync::Mutex<Queue>>,
+    /// Set when the first byte is about to be written.
+    began: Arc<AtomicBool>,
+}
+
+impl Writer {
+    /// Begins when the login is over, since nothing reaches the host before.
+    async fn write(mut self, program: Vec<u8>, ready: oneshot::Receiver<()>) {
+        // A client that does not tell of its login is written to all the same; one that has ended is not.
+        if let Ok(Err(_)) = tokio::time::timeout(SILENT_LOGIN, ready).await {
             return;
         }
-        if let Some(id) = line.id
-            && let Some(pending) = shared.state().pending.get_mut(&id)
-        {
-            pending.sent = true;
+        self.began.store(true, Ordering::Relaxed);
+        let mut queue = self.queue.lock().await;
+        if self.stdin.write_all(&program).await.is_err() {
+            return;
+        }
+        drop(program);
+        let mut beat = tokio::time::interval(BEAT_EVERY);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        beat.reset();
+        loop {
+            let line = tokio::select! {
+                biased;
+                _ = beat.tick() => Line { id: None, bytes: courier::BEAT.to_vec() },
+                line = queue.recv() => match line {
+                    Some(line) => line,
+                    None => return,
+                },
+            };
+            if self.stdin.write_all(&line.bytes).await.is_err() {
+                return;
+            }
+            if let Some(id) = line.id
+                && let Some(pending) = self.shared.state().pending.get_mut(&id)
+            {
+                pending.sent = true;
+            }
         }
     }
 }
 
-async fn listen(stderr: ChildStderr) -> Told {
+/// Sorts what ssh tells, and says when the login is over; at once where there is none.
+async fn listen(stderr: ChildStderr, mut logged_in: Option<oneshot::Sender<()>>) -> Told {
     let mut told = Told::default();
     let mut lines = BufReader::with_capacity(1024, stderr);
     let mut line = Vec::new();
@@ -360,6 +428,11 @@ async fn listen(stderr: ChildStderr) -> Told {
         }
         told.line(&String::from_utf8_lossy(&line));
         line.clear();
+        if told.step == Step::LoggedIn
+            && let Some(logged_in) = logged_in.take()
+        {
+            let _ = logged_in.send(());
+        }
     }
     told
 }
@@ -385,8 +458,8 @@ fn no_greeting(told: &Told) -> String {
     }
 }
 
-fn cannot_start(command: &Command, error: &std::io::Error) -> String {
-    let program = command.as_std().get_program().display();
+fn cannot_start(program: &Path, error: &std::io::Error) -> String {
+    let program = program.display();
     if error.kind() == std::io::ErrorKind::NotFound {
         return format!("There is no `{program}` on this machine; install OpenSSH's client (package openssh-client).");
     }

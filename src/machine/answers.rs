@@ -6,6 +6,9 @@ use super::event::{Answer, Ending, Greeting, NoteKind, Reply, Trouble};
 use super::state::{Awaiting, Baseline, Facts, State, Way, failed};
 use crate::code::{Builtin, Command, Failed, Guard, Instruction, Lenient, Output, Slot, Value};
 
+/// The pause before a guest is asked again whether it is back, in milliseconds.
+const GUEST_PAUSE: u64 = 5_000;
+
 impl State {
     pub(super) fn answered(&mut self, i: usize, answer: Answer, out: &mut Stepped) {
         let Some(awaiting) = self.fibers[i].awaiting.take() else { return };
@@ -67,8 +70,106 @@ impl State {
                 self.note(i, NoteKind::Warned(format!("the notification to `{channel}` was not sent: {why}")), out);
             }
             (Awaiting::Confirmed(_), Answer::Confirmed(true)) | (Awaiting::Notified(_), Answer::Notified(None)) => {}
+            (Awaiting::GuestSeen { guest, others }, Answer::Ran(result)) => {
+                self.guest_seen(i, guest, others, result, out);
+            }
+            (Awaiting::GuestBack { guest, until }, Answer::Reached(result)) => {
+                self.guest_back(i, guest, until, result, out);
+            }
+            (Awaiting::GuestPause { guest, until }, Answer::Slept) => {
+                let awaiting = Awaiting::GuestBack { guest: guest.clone(), until };
+                self.ask(i, super::Effect::Reach { host: guest }, awaiting, out);
+            }
+            (Awaiting::Partner { partner, others, begun }, Answer::Reached(result)) => {
+                self.partner_answered(i, &partner, others, begun, result, out);
+            }
             // An answer of another kind than was asked for is a fault of the world; the fiber goes on without it.
             _ => {}
+        }
+    }
+
+    /// A guest of a hypervisor that is about to restart: a lock stops that, and one that runs is to run again.
+    fn guest_seen(
+        &mut self,
+        i: usize,
+        guest: String,
+        mut others: Vec<String>,
+        result: Result<Reply, Trouble>,
+        out: &mut Stepped,
+    ) {
+        let Some(facts) = self.read_look(i, &guest, result, Lenient::No, None, out) else { return };
+        if let Some(lock) = &facts.lock {
+            let message = format!("unlocked: `{guest}`, which would go down too, is locked ({lock})");
+            self.refuse(i, message, &guest, out);
+            return;
+        }
+        if facts.found && facts.power == "running" {
+            self.fibers[i].guests_to_see.push(guest);
+        }
+        match others.pop() {
+            Some(next) => self.see_guest(i, next, others, out),
+            None => {
+                let running = self.fibers[i].guests_to_see.join(", ");
+                let seen =
+                    if running.is_empty() { "none runs".to_string() } else { format!("{running} run, none is locked") };
+                self.note(i, NoteKind::Guarded { guard: "guests".to_string(), seen }, out);
+            }
+        }
+    }
+
+    fn guest_back(
+        &mut self,
+        i: usize,
+        guest: String,
+        until: u64,
+        result: Result<Greeting, Trouble>,
+        out: &mut Stepped,
+    ) {
+        match result {
+            Ok(_) => {
+                self.fibers[i].guests_to_see.retain(|other| *other != guest);
+                let seen = format!("`{guest}` answers again");
+                self.note(i, NoteKind::Guarded { guard: "guests".to_string(), seen }, out);
+                self.see_next_guest(i, until, out);
+            }
+            Err(trouble) if self.now >= until => {
+                let message =
+                    format!("the guest `{guest}` ran before the restart, and is not back: {}", sentence(&trouble));
+                self.fail(i, failed("timeout", message, &guest), out);
+            }
+            Err(_) => {
+                self.ask(i, super::Effect::Sleep { ms: GUEST_PAUSE }, Awaiting::GuestPause { guest, until }, out);
+            }
+        }
+    }
+
+    fn partner_answered(
+        &mut self,
+        i: usize,
+        partner: &str,
+        mut others: Vec<String>,
+        begun: bool,
+        result: Result<Greeting, Trouble>,
+        out: &mut Stepped,
+    ) {
+        if let Err(trouble) = result {
+            let message = format!("partner not healthy: `{partner}`: {}", sentence(&trouble));
+            if begun {
+                self.refuse(i, message, partner, out);
+            } else {
+                self.finish(i, Ending::NotBegun(message), out);
+            }
+            return;
+        }
+        match others.pop() {
+            Some(next) => {
+                let awaiting = Awaiting::Partner { partner: next.clone(), others, begun };
+                self.ask(i, super::Effect::Reach { host: next }, awaiting, out);
+            }
+            None => {
+                let seen = format!("`{partner}` and every other that is never down together with it answers");
+                self.note(i, NoteKind::Guarded { guard: "partners".to_string(), seen }, out);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use super::Stepped;
 use super::event::{Datum, Effect, NoteKind, Purpose, Run};
 use super::state::{Awaiting, State};
-use crate::code::{Command, Effect as Kind, Part, Slot, Value, Word};
+use crate::code::{Code, Command, Effect as Kind, Expr, Part, Slot, Value, Word};
 
 /// How long a plan waits for a reading command that says nothing, in milliseconds (language, section 4).
 const READING: u64 = 30_000;
@@ -110,15 +110,51 @@ fn datum(value: Value) -> Result<Datum, String> {
     }
 }
 
-/// A command as a person would type it.
-pub(super) fn shown(argv: &[String]) -> String {
-    let plain = |word: &str| {
-        !word.is_empty()
-            && word
-                .chars()
-                .all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '=' | '@' | '%' | '+' | ','))
+/// A command as a person would type it, with these values; what is known only in the run is marked.
+pub fn words(code: &Code, slots: &[Value], command: &Command) -> String {
+    let text = |expr: &Expr| {
+        super::evaluate(code, slots, expr).unwrap_or_else(|_| Value::NoAnswer("‹known in the run›".to_string()))
     };
-    let words =
-        argv.iter().map(|word| if plain(word) { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) });
-    words.collect::<Vec<_>>().join(" ")
+    let mut argv = Vec::new();
+    for word in &command.words {
+        match word {
+            Word::One { parts, .. } => {
+                let parts = parts.iter().map(|part| match part {
+                    Part::Text(text) => text.clone(),
+                    Part::Value(value) => text(value).to_string(),
+                    Part::Units(value, unit) => match text(value) {
+                        Value::Duration(ms) => ms.div_ceil(*unit).to_string(),
+                        other => other.to_string(),
+                    },
+                });
+                argv.push(parts.collect::<String>());
+            }
+            Word::Spread { list, .. } => match text(list) {
+                Value::List(items) => argv.extend(items.iter().map(ToString::to_string)),
+                other => argv.push(other.to_string()),
+            },
+        }
+    }
+    shown(&argv)
+}
+
+/// A command as a person would type it. Of a script its first line is shown: enough to know which it is.
+pub(super) fn shown(argv: &[String]) -> String {
+    let is_script = argv.first().is_some_and(|first| first == "sh") && argv.get(1).is_some_and(|second| second == "-c");
+    let words = argv.iter().enumerate().filter(|(at, _)| !is_script || !matches!(at, 1 | 3));
+    let texts = words.map(|(_, word)| match word.trim().split_once('\n') {
+        Some((first, _)) => format!("'{first} …'"),
+        None => quoted(word),
+    });
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| {
+        c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '=' | '@' | '%' | '+' | ',' | '‹' | '›')
+    };
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_string();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }

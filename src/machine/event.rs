@@ -12,7 +12,11 @@ pub struct EffectId(pub u64);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// The run begins.
-    Begin,
+    Begin {
+        /// For each plan of the code the times when its window is open, from and to in milliseconds since the run
+        /// began (negative before). A plan without a window has none.
+        windows: Vec<Vec<(i64, i64)>>,
+    },
     /// An effect gave a result.
     Result {
         /// Which effect.
@@ -212,6 +216,8 @@ pub enum Ending {
     Unknown(Failed),
     /// It was never begun, and why.
     NotBegun(String),
+    /// A person stopped the run.
+    Interrupted(Failed),
 }
 
 impl Ending {
@@ -226,7 +232,9 @@ impl Ending {
 pub struct Note {
     /// Milliseconds since the run began.
     pub at: u64,
-    /// The target that it is about.
+    /// The plan.
+    pub plan: String,
+    /// The target that it is about; the plan itself for a plan without `for`.
     pub guest: String,
     /// What.
     pub kind: NoteKind,
@@ -237,6 +245,8 @@ pub struct Note {
 pub enum NoteKind {
     /// The plan begins with this target.
     Began,
+    /// A plan begins, for so many targets.
+    PlanBegan(Vec<String>),
     /// A command is given to a host.
     Command {
         /// The host.

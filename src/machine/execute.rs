@@ -6,6 +6,8 @@ use super::event::{Effect, Ending, NoteKind};
 use super::state::{Awaiting, Frame, Handler, HandlerKind, Pending, State, Wait, Way, failed};
 use crate::code::{Builtin, Callee, Code, Expr, Instruction as I, Lenient, Slot, TimeOut, Value};
 
+/// How long the guests of a hypervisor may take to answer after its restart, in milliseconds.
+const GUESTS_BACK: u64 = 900_000;
 /// Pauses of a wait that says none: from here, in milliseconds,
 const FIRST_PAUSE: u64 = 1_000;
 /// to here.
@@ -23,6 +25,14 @@ impl State {
                 self.unwind(i, Way::Return, out);
                 continue;
             };
+            if self.fibers[i].deadline.is_some_and(|deadline| self.now >= deadline) {
+                // What follows, `finally` among it, has its own deadlines.
+                self.fibers[i].deadline = None;
+                let host = self.fibers[i].host.clone();
+                let message = "the plan's deadline for one guest is over".to_string();
+                self.fail_for_good(i, failed("timeout", message, &host), out);
+                continue;
+            }
             if let Err(message) = self.execute(i, &code, instruction, out) {
                 let host = self.fibers[i].host.clone();
                 self.fail(i, failed("failed", message, &host), out);
@@ -210,6 +220,14 @@ impl State {
                 }
                 self.unwind(i, Way::Return, out);
             }
+            I::RunPlan(plan, args) => {
+                let mut values = Vec::new();
+                for arg in args {
+                    values.push(self.eval(i, arg)?);
+                }
+                self.fibers[i].awaiting = Some(Awaiting::Plan);
+                self.begin_plan(*plan, Some(i), values, out);
+            }
             I::KeepOff(guest) => {
                 let guest = self.host_of(i, guest)?;
                 self.guest(i, &guest).keep_off = true;
@@ -233,6 +251,10 @@ impl State {
                 if failing {
                     self.jump(i, *to);
                 }
+            }
+            I::GuestsBack(_) => {
+                let until = self.now.saturating_add(GUESTS_BACK);
+                self.see_next_guest(i, until, out);
             }
             I::Verified(guest) => {
                 let guest = self.host_of(i, guest)?;

@@ -55,6 +55,24 @@ impl State {
             Guard::Present(effect) => self.guard_present(i, guest, *effect, out),
             Guard::Unlocked(when, again) => self.guard_unlocked(i, guest, *when, *again, out),
             Guard::Agent(slot) => self.guard_agent(i, guest, *slot, out),
+            Guard::Guests => {
+                let hosts = self.code.hosts.iter();
+                let mut guests: Vec<String> = hosts
+                    .filter(|(_, facts)| facts.role == Role::Guest && facts.hypervisor.as_deref() == Some(guest))
+                    .map(|(name, _)| name.clone())
+                    .rev()
+                    .collect();
+                if let Some(first) = guests.pop() {
+                    self.see_guest(i, first, guests, out);
+                }
+            }
+            Guard::Partners => {
+                let mut others = self.partners(i, guest);
+                if let Some(partner) = others.pop() {
+                    let awaiting = Awaiting::Partner { partner: partner.clone(), others, begun: true };
+                    self.ask(i, Effect::Reach { host: partner }, awaiting, out);
+                }
+            }
             Guard::Baseline => {
                 if self.guest(i, guest).baseline.is_some() {
                     return;
@@ -75,6 +93,35 @@ impl State {
                     self.tell(Effect::Forget { host: guest.to_string() }, out);
                 }
             }
+        }
+    }
+
+    /// The hosts that are never to be down together with a guest.
+    pub(super) fn partners(&self, i: usize, guest: &str) -> Vec<String> {
+        let plan = self.runs.get(self.fibers[i].run).map_or(self.code.entry, |run| run.plan);
+        let groups = self.code.plans[plan].schedule.never_together.iter();
+        let mut partners: Vec<String> = Vec::new();
+        for host in groups.filter(|group| group.iter().any(|host| host == guest)).flatten() {
+            if host != guest && !partners.contains(host) {
+                partners.push(host.clone());
+            }
+        }
+        partners
+    }
+
+    /// Looks at a guest of a hypervisor that is about to restart.
+    pub(super) fn see_guest(&mut self, i: usize, guest: String, others: Vec<String>, out: &mut Stepped) {
+        let awaiting = Awaiting::GuestSeen { guest: guest.clone(), others };
+        if let Err(why) = self.look(i, &guest, awaiting, out) {
+            self.refuse(i, why, &guest, out);
+        }
+    }
+
+    /// Waits for the next guest of a hypervisor that has restarted.
+    pub(super) fn see_next_guest(&mut self, i: usize, until: u64, out: &mut Stepped) {
+        if let Some(guest) = self.fibers[i].guests_to_see.first().cloned() {
+            let awaiting = Awaiting::GuestBack { guest: guest.clone(), until };
+            self.ask(i, Effect::Reach { host: guest }, awaiting, out);
         }
     }
 

@@ -11,10 +11,17 @@ mod schedule;
 mod state;
 mod unwind;
 
+use crate::code::{Code, Expr, Value};
+pub use commands::words;
 pub use event::{
     Answer, Datum, Effect, EffectId, Ending, Event, Greeting, Note, NoteKind, Purpose, Reply, Run, Trouble,
 };
 pub use state::{Facts, GuestState, State};
+
+/// The value of an expression without probes, as a frame with these slots sees it; else why it has none.
+pub fn evaluate(code: &Code, slots: &[Value], expr: &Expr) -> Result<Value, String> {
+    eval::Scope { code, slots }.eval(expr)
+}
 
 /// What a step gives.
 #[derive(Clone, Debug, Default, PartialEq)]

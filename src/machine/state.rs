@@ -15,14 +15,39 @@ pub struct State {
     pub(super) fibers: Vec<Fiber>,
     /// Which fiber waits for which effect.
     pub(super) waiting: BTreeMap<EffectId, usize>,
+    pub(super) runs: Vec<PlanRun>,
+    pub(super) windows: Vec<Vec<(i64, i64)>>,
+    /// How often a person wanted the run to stop.
+    pub(super) interrupts: u32,
+}
+
+/// A plan under way.
+#[derive(Clone, Debug)]
+pub(super) struct PlanRun {
+    pub(super) plan: usize,
+    /// Its fibers: from here,
+    pub(super) first: usize,
+    /// to before here.
+    pub(super) end: usize,
+    /// The fiber of the plan that runs it.
+    pub(super) parent: Option<usize>,
+    /// Values of its parameters; the rest have their defaults.
+    pub(super) args: Vec<Value>,
     /// Why no further guest is begun.
     pub(super) stopped: Option<String>,
+    pub(super) over: bool,
 }
 
 /// One guest's way through the plan.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fiber {
+    /// Which plan's run it belongs to.
+    pub(super) run: usize,
     pub(super) host: String,
+    /// When its time is out, by the plan's `deadline`.
+    pub(super) deadline: Option<u64>,
+    /// A person stopped the run while a changing command of this guest was under way.
+    pub(super) interrupted: bool,
     pub(super) begun: bool,
     pub(super) ended: Option<Ending>,
     pub(super) frames: Vec<Frame>,
@@ -31,6 +56,8 @@ pub(super) struct Fiber {
     pub(super) pendings: Vec<Pending>,
     pub(super) awaiting: Option<Awaiting>,
     pub(super) guests: BTreeMap<String, GuestState>,
+    /// Guests that ran on this hypervisor before it restarted, and have not been seen since.
+    pub(super) guests_to_see: Vec<String>,
     /// Until when a lock on the guest is waited for.
     pub(super) lock_until: Option<u64>,
     /// What the last probe's command said, for the message when a wait runs out.
@@ -114,6 +141,16 @@ pub(super) enum Awaiting {
     Confirmed(String),
     /// Whether a notification went out.
     Notified(String),
+    /// Whether a host answers that is never down together with this one; then the others.
+    Partner { partner: String, others: Vec<String>, begun: bool },
+    /// Whether a guest of a hypervisor that is about to restart runs; then the others.
+    GuestSeen { guest: String, others: Vec<String> },
+    /// Whether a guest of a hypervisor that restarted answers again, until then.
+    GuestBack { guest: String, until: u64 },
+    /// The pause before it is asked again.
+    GuestPause { guest: String, until: u64 },
+    /// The end of a plan.
+    Plan,
 }
 
 /// What this run knows of a guest's power.
@@ -200,8 +237,16 @@ impl Facts {
 impl State {
     /// A run that has not begun.
     pub fn new(code: Arc<Code>) -> State {
-        let fibers = code.targets.iter().map(|host| Fiber { host: host.clone(), ..Fiber::default() }).collect();
-        State { code, now: 0, next_effect: 1, fibers, waiting: BTreeMap::new(), stopped: None }
+        State {
+            code,
+            now: 0,
+            next_effect: 1,
+            fibers: Vec::new(),
+            waiting: BTreeMap::new(),
+            runs: Vec::new(),
+            windows: Vec::new(),
+            interrupts: 0,
+        }
     }
 
     /// How it ended for each target, in their order; `None` while it has not.
@@ -211,7 +256,7 @@ impl State {
 
     /// Whether nothing more will happen.
     pub fn is_over(&self) -> bool {
-        self.fibers.iter().all(|fiber| fiber.ended.is_some())
+        self.runs.iter().all(|run| run.over)
     }
 
     /// Milliseconds since the run began.

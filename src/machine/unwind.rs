@@ -14,6 +14,25 @@ impl State {
         self.unwind(i, Way::End(Ending::Failed(failed)), out);
     }
 
+    /// The guest's time is out: a failure that no `recover` sees.
+    pub(super) fn fail_for_good(&mut self, i: usize, mut failed: Failed, out: &mut Stepped) {
+        failed.step = self.step_text(i);
+        self.fibers[i].handlers.retain(|handler| matches!(handler.kind, HandlerKind::Finally(_)));
+        for frame in &mut self.fibers[i].frames {
+            frame.lenient = Lenient::No;
+        }
+        self.unwind(i, Way::End(Ending::Failed(failed)), out);
+    }
+
+    /// A person stopped the run.
+    pub(super) fn interrupt(&mut self, i: usize, out: &mut Stepped) {
+        let step = self.step_text(i);
+        let host = self.fibers[i].host.clone();
+        let message = "the run was interrupted".to_string();
+        let failed = Failed { kind: "interrupted".to_string(), message, step, code: -1, host };
+        self.unwind(i, Way::End(Ending::Interrupted(failed)), out);
+    }
+
     /// A guard refused.
     pub(super) fn refuse(&mut self, i: usize, message: String, host: &str, out: &mut Stepped) {
         let step = self.step_text(i);
@@ -114,7 +133,10 @@ impl State {
     /// Two ends at once: the first is what people need to know; a refusal or an unknown is never covered.
     fn merge(&mut self, i: usize, before: Way, after: Way, out: &mut Stepped) -> Way {
         match (before, after) {
-            (before @ Way::End(Ending::Failed(_) | Ending::Refused(_) | Ending::Unknown(_)), Way::End(ending)) => {
+            (
+                before @ Way::End(Ending::Failed(_) | Ending::Refused(_) | Ending::Unknown(_) | Ending::Interrupted(_)),
+                Way::End(ending),
+            ) => {
                 if let Ending::Failed(failed) | Ending::Refused(failed) | Ending::Unknown(failed) = &ending {
                     self.note(i, NoteKind::Warned(format!("then, in finally: {}", failed.message)), out);
                 }

@@ -1,8 +1,10 @@
 //! Everything that is shown of a run is a fold over its notes.
 
+mod dry;
 mod progress;
 mod summary;
 
+pub use dry::dry_run;
 pub use progress::line;
 pub use summary::{Guest, Summary};
 

@@ -7,6 +7,11 @@ use crate::machine::{Ending, Note, NoteKind};
 /// The line of a note, or nothing where it says what another line says too.
 pub fn line(note: &Note, width: usize) -> Option<String> {
     let text = match &note.kind {
+        NoteKind::PlanBegan(targets) if targets.is_empty() => return None,
+        NoteKind::PlanBegan(targets) => {
+            let many = if targets.len() == 1 { "1 target".to_string() } else { format!("{} targets", targets.len()) };
+            return Some(format!("{:>7}  plan {}: {many}", clock(note.at), note.plan));
+        }
         NoteKind::Began => "begins".to_string(),
         NoteKind::Command { host, text, .. } => format!("on {host}: {text}"),
         NoteKind::Ended { good: true, took, .. } if *took < 5_000 => return None,
@@ -36,6 +41,7 @@ fn ending_text(ending: &Ending) -> String {
         Ending::Failed(failed) => format!("FAILED: {}", failed.message),
         Ending::Refused(refused) => format!("REFUSED: {}", refused.message),
         Ending::Unknown(unknown) => format!("UNKNOWN: {}", unknown.message),
+        Ending::Interrupted(at) => format!("INTERRUPTED at: {}", at.step),
         Ending::NotBegun(why) => format!("not begun: {why}"),
     }
 }

@@ -6,16 +6,18 @@ use super::World;
 use crate::code::Code;
 use crate::machine::{Event, Note, State, Stepped};
 
-/// Runs code over a world until nothing more will happen. `interrupts` answers each time a person wants the run to
+/// Runs code over a world until nothing more will happen. `windows` says for each plan when its window is open, in
+/// milliseconds since the run begins. `interrupts` answers each time a person wants the run to
 /// stop: after the first nothing new is begun.
 pub async fn drive<W: World, I: Future<Output = ()>>(
     code: Arc<Code>,
     world: &mut W,
+    windows: Vec<Vec<(i64, i64)>>,
     mut interrupts: impl FnMut() -> I,
     mut tell: impl FnMut(&Note),
 ) -> State {
     let mut state = State::new(code);
-    let mut next = state.step(Event::Begin);
+    let mut next = state.step(Event::Begin { windows });
     loop {
         let Stepped { effects, notes } = next;
         notes.iter().for_each(&mut tell);

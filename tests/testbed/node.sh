@@ -7,7 +7,7 @@
 #
 # Files there that say what the machine is like (one value each, absent is the default):
 #   address, port    where its sshd listens
-#   sh               what /bin/sh is (dash; `busybox` for busybox's ash)
+#   sh               what /bin/sh is: `dash`, `busybox`, `bash`, or `none`
 #   sshd_config      more lines for its sshd
 #   users            more users, NAME:UID:SHELL a line
 #   sudoers          its /etc/sudoers.d/bed
@@ -41,9 +41,9 @@ done
 mount --bind "$d/boot_id" /proc/sys/kernel/random/boot_id
 
 case $(cat "$d/sh" 2>/dev/null || true) in
-busybox)
+dash | busybox | bash)
   rm -f /usr/bin/sh
-  ln -s busybox /usr/bin/sh
+  ln -s "$(cat "$d/sh")" /usr/bin/sh
   ;;
 none) rm -f /usr/bin/sh ;;
 esac
@@ -69,7 +69,9 @@ rm -f /etc/sudoers.d/*
 [ ! -f "$d/nosudo" ] || rm -f /usr/bin/sudo
 install -m 644 "$bed/id.pub" /etc/ssh/bed_keys
 install -m 600 "$d/hostkey" /etc/ssh/bed_hostkey
+# The first value counts, but of MaxStartups the last.
 cat >/etc/ssh/sshd_config <<EOF
+MaxStartups 1000
 $(cat "$d/sshd_config" 2>/dev/null || true)
 ListenAddress $(cat "$d/address"):$(cat "$d/port")
 HostKey /etc/ssh/bed_hostkey
@@ -80,7 +82,6 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
-MaxStartups 1000
 UseDNS no
 PrintMotd no
 PrintLastLog no
