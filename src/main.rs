@@ -1,2 +1,5 @@
 //! The `hostler` command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    hostler::cli::main()
+}

@@ -1,4 +1,19 @@
+use std::future::Future;
 use std::time::Duration;
+
+use crate::machine::{Answer, Effect, EffectId};
+
+/// The one door to everything outside the machine: real hosts, or a simulated site.
+pub trait World {
+    /// Begins an effect. Its answer comes by [`World::next`], unless it is one that gives none.
+    fn begin(&mut self, id: EffectId, effect: Effect);
+
+    /// The next answer, with its time; `None` when nothing is under way.
+    fn next(&mut self) -> impl Future<Output = Option<(u64, EffectId, Answer)>>;
+
+    /// Milliseconds since the run began.
+    fn now(&self) -> u64;
+}
 
 /// A command to be carried out on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]

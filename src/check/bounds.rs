@@ -1,0 +1,180 @@
+//! The longest time that a guest can take: every wait and command has a deadline, so the sum is known.
+
+use super::Checker;
+use super::constants::constant;
+use super::program::{Callee, Command, Effect, Expr, Op, ProcId, Slot, Step, StepKind};
+use super::{Value, from_json};
+
+/// What a reading command may take where the plan does not say, in milliseconds (language, section 4).
+const READING: u64 = 30_000;
+/// What any other may.
+const CHANGING: u64 = 600_000;
+/// What the guards before a power action may take, in milliseconds: a look, the agent, a connection.
+const GUARDS: u64 = 60_000;
+/// A loop over a list that is known only in the run is taken to have this many items.
+const ITEMS: u64 = 4;
+
+/// What is known of the values of a frame.
+type Known = Vec<Option<Value>>;
+
+impl Checker<'_> {
+    /// The longest time of a plan's body for a host, in milliseconds.
+    pub(super) fn longest(&self, body: ProcId, host: &str) -> u64 {
+        let Some(proc) = &self.procs[body.0] else { return 0 };
+        let mut known: Known = vec![None; proc.slots];
+        for (slot, param) in known.iter_mut().zip(&proc.params) {
+            *slot = param.default.as_ref().and_then(constant);
+        }
+        if let Some(first) = known.first_mut() {
+            *first = Some(Value::Host(host.to_string()));
+        }
+        self.steps(&proc.body, &mut known)
+    }
+
+    fn steps(&self, steps: &[Step], known: &mut Known) -> u64 {
+        steps.iter().fold(0u64, |sum, step| sum.saturating_add(self.step_time(step, known)))
+    }
+
+    fn step_time(&self, step: &Step, known: &mut Known) -> u64 {
+        match &step.kind {
+            StepKind::Run(command, _) => self.command_time(command, known),
+            StepKind::Let(Slot(slot), value) => {
+                let time = self.probes(value, known);
+                let value = self.value(value, known);
+                if let Some(place) = known.get_mut(*slot) {
+                    *place = value;
+                }
+                time
+            }
+            StepKind::Await { within, .. } => self.duration(within, known).unwrap_or(CHANGING),
+            StepKind::Require { condition, .. } => self.probes(condition, known),
+            StepKind::Call(callee, args) => self.call(callee, args, known),
+            StepKind::If(branches, otherwise) => {
+                let mut conditions = 0u64;
+                let mut most = 0u64;
+                for (condition, steps) in branches {
+                    conditions = conditions.saturating_add(self.probes(condition, known));
+                    most = most.max(self.steps(steps, known));
+                }
+                conditions.saturating_add(most.max(self.steps(otherwise, known)))
+            }
+            StepKind::For(_, list, steps) => {
+                let items = match self.value(list, known) {
+                    Some(Value::List(items)) => items.len() as u64,
+                    _ => ITEMS,
+                };
+                self.steps(steps, known).saturating_mul(items)
+            }
+            StepKind::Retry(times, every, steps) => {
+                let times =
+                    if let Some(Value::Int(times)) = self.value(times, known) { times.max(1) as u64 } else { 1 };
+                let pause = every.as_ref().and_then(|every| self.duration(every, known)).unwrap_or(0);
+                let once = self.steps(steps, known);
+                once.saturating_mul(times).saturating_add(pause.saturating_mul(times - 1))
+            }
+            StepKind::Try(body, recover, finally) => {
+                let mut sum = self.steps(body, known);
+                if let Some((_, steps)) = recover {
+                    sum = sum.saturating_add(self.steps(steps, known));
+                }
+                sum.saturating_add(finally.as_ref().map_or(0, |steps| self.steps(steps, known)))
+            }
+            StepKind::Return(Some(value)) => self.probes(value, known),
+            // A person's time is nobody's to bound; a plan that another runs has a bound of its own.
+            StepKind::Confirm(_) | StepKind::RunPlan(..) => 0,
+            StepKind::Fail(_)
+            | StepKind::Skip(_)
+            | StepKind::Warn(_)
+            | StepKind::Record(..)
+            | StepKind::Notify(..)
+            | StepKind::Return(None)
+            | StepKind::KeepOff => 0,
+        }
+    }
+
+    fn command_time(&self, command: &Command, known: &Known) -> u64 {
+        let within = command.within.as_ref().and_then(|within| self.duration(within, known));
+        let once = within.unwrap_or(if command.effect == Effect::Read { READING } else { CHANGING });
+        let guards = if command.effect.is_power() { GUARDS } else { 0 };
+        let lock = if let super::program::WhenLocked::Wait(ms) = command.when_locked { ms } else { 0 };
+        let (times, every) = command.retry.unwrap_or((1, 0));
+        let all = once.saturating_mul(times).saturating_add(every.saturating_mul(times.saturating_sub(1)));
+        all.saturating_add(guards).saturating_add(lock)
+    }
+
+    fn call(&self, callee: &Callee, args: &[Expr], known: &Known) -> u64 {
+        let id = match callee {
+            Callee::Proc(id) => *id,
+            Callee::Driver(name) => {
+                let host = args.first().and_then(|arg| self.value(arg, known)).and_then(|value| value.text());
+                let driver = host.and_then(|host| self.drivers.get(&self.roles.of(&host).driver));
+                match driver.or(self.drivers.values().next()).and_then(|driver| driver.procs.get(name)) {
+                    Some(id) => *id,
+                    None => return 0,
+                }
+            }
+            Callee::Builtin(_) => return READING,
+        };
+        let Some(proc) = &self.procs[id.0] else { return 0 };
+        let mut frame: Known = vec![None; proc.slots];
+        for (i, slot) in frame.iter_mut().enumerate().take(proc.params.len()) {
+            *slot = match args.get(i) {
+                Some(arg) => self.value(arg, known),
+                None => proc.params[i].default.as_ref().and_then(constant),
+            };
+        }
+        self.steps(&proc.body, &mut frame)
+    }
+
+    /// What the probes of an expression may take.
+    fn probes(&self, expr: &Expr, known: &Known) -> u64 {
+        match expr {
+            Expr::Probe(callee, args) => self.call(callee, args, known),
+            Expr::Const(_) | Expr::Slot(_) | Expr::Controller => 0,
+            Expr::Variable(inner, _, _)
+            | Expr::Hypervisor(inner)
+            | Expr::Convert(inner, _)
+            | Expr::Negate(inner)
+            | Expr::Not(inner) => self.probes(inner, known),
+            Expr::Text(items) | Expr::List(items) => items.iter().map(|item| self.probes(item, known)).sum(),
+            Expr::Member(of, _, args) => {
+                self.probes(of, known) + args.iter().map(|arg| self.probes(arg, known)).sum::<u64>()
+            }
+            Expr::Index(a, b) | Expr::Binary(_, a, b) => self.probes(a, known) + self.probes(b, known),
+        }
+    }
+
+    fn duration(&self, expr: &Expr, known: &Known) -> Option<u64> {
+        match self.value(expr, known)? {
+            Value::Duration(ms) => Some(ms),
+            _ => None,
+        }
+    }
+
+    fn value(&self, expr: &Expr, known: &Known) -> Option<Value> {
+        match expr {
+            Expr::Slot(Slot(slot)) => known.get(*slot)?.clone(),
+            Expr::Variable(of, name, ty) => {
+                let host = self.value(of, known)?.text()?;
+                let variable = self.inventory.hosts.get(&host)?.variables.get(name)?;
+                from_json(&variable.value, ty).ok()
+            }
+            Expr::Hypervisor(of) => {
+                let host = self.value(of, known)?.text()?;
+                self.roles.hypervisor(&host).map(|name| Value::Host(name.to_string()))
+            }
+            Expr::List(items) => {
+                items.iter().map(|item| self.value(item, known)).collect::<Option<_>>().map(Value::List)
+            }
+            Expr::Convert(inner, ty) => self.value(inner, known)?.into_type(ty).ok(),
+            Expr::Binary(op, left, right) => match (op, self.value(left, known)?, self.value(right, known)?) {
+                (Op::Plus, Value::Duration(a), Value::Duration(b)) => Some(Value::Duration(a.saturating_add(b))),
+                (Op::Times, Value::Int(a), Value::Duration(b)) | (Op::Times, Value::Duration(b), Value::Int(a)) => {
+                    Some(Value::Duration(b.saturating_mul(a.max(0) as u64)))
+                }
+                _ => None,
+            },
+            other => constant(other),
+        }
+    }
+}

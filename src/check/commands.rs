@@ -1,0 +1,271 @@
+//! `on`: who acts, with which options, and what the command is.
+
+mod script;
+mod words;
+
+use super::body::Body;
+use super::constants::constant;
+use super::needs::ObligationKind;
+use super::program::{Command, Effect, Expr, WhenLocked, Whom};
+use super::{About, Type, Value, errors};
+use crate::syntax::tree::{self, OnOptionKind};
+use crate::text::Span;
+
+/// What stands before the colon, read once for a block of commands.
+struct Head {
+    place: Expr,
+    about: About,
+    /// The place as written.
+    name: String,
+    user: Option<String>,
+    within: Option<Expr>,
+    accept: Option<Vec<i64>>,
+    retry: Option<(u64, u64)>,
+    env: Vec<(String, Expr)>,
+    stdin: Option<Expr>,
+    reading: bool,
+    when_locked: WhenLocked,
+    unguarded: Option<(Vec<String>, String)>,
+}
+
+impl Body<'_, '_> {
+    /// One command. `None` where it could not be read; that was reported.
+    pub(super) fn on(&mut self, on: &tree::On) -> Option<Command> {
+        let head = self.head(&on.place, &on.options);
+        self.command(head, &on.command)
+    }
+
+    /// The commands of a block, each with its place.
+    pub(super) fn on_block(&mut self, block: &tree::OnBlock) -> Vec<(Command, Span)> {
+        let mut commands = Vec::new();
+        for (i, command) in block.commands.iter().enumerate() {
+            // The options are the same for each command; their problems are reported with the first.
+            let before = self.checker.problems.clone();
+            let head = self.head(&block.place, &block.options);
+            if i > 0 {
+                self.checker.problems = before;
+            }
+            if let Some(lowered) = self.command(head, command) {
+                commands.push((lowered, command.span));
+            }
+        }
+        commands
+    }
+
+    fn head(&mut self, place: &tree::Expr, options: &[tree::OnOption]) -> Option<Head> {
+        let host = self.host(place);
+        let mut head = Head {
+            place: Expr::Const(Value::None),
+            about: About::Unknown,
+            name: String::new(),
+            user: None,
+            within: None,
+            accept: Some(vec![0]),
+            retry: None,
+            env: Vec::new(),
+            stdin: None,
+            reading: false,
+            when_locked: WhenLocked::Fail,
+            unguarded: None,
+        };
+        for option in options {
+            self.option(option, &mut head);
+        }
+        let (place, about, name) = host?;
+        Some(Head { place, about, name, ..head })
+    }
+
+    fn option(&mut self, option: &tree::OnOption, head: &mut Head) {
+        match &option.kind {
+            OnOptionKind::As(user) => head.user = Some(user.text.clone()),
+            OnOptionKind::Within(within) => head.within = Some(self.expr(within, &Type::Duration).0),
+            OnOptionKind::Accept(codes) => {
+                let mut accepted = Vec::new();
+                for code in codes {
+                    let (value, ty) = self.expr(code, &Type::Int);
+                    match constant(&value) {
+                        Some(Value::Int(number)) => accepted.push(number),
+                        _ if ty == Type::Unknown => {}
+                        _ => self.report(errors::needs_constant(code.span, "an exit code")),
+                    }
+                }
+                head.accept = Some(accepted);
+            }
+            OnOptionKind::AcceptAny => head.accept = None,
+            OnOptionKind::Retry(retry) => {
+                let (times, every) = self.retry(retry);
+                let times = match constant(&times) {
+                    Some(Value::Int(times)) => times.max(1) as u64,
+                    _ => {
+                        self.report(errors::needs_constant(retry.times.span, "the number of attempts"));
+                        1
+                    }
+                };
+                let every = match every.as_ref().map(constant) {
+                    Some(Some(Value::Duration(ms))) => ms,
+                    Some(_) => {
+                        self.report(errors::needs_constant(option.span, "the pause between two attempts"));
+                        0
+                    }
+                    None => 0,
+                };
+                head.retry = Some((times, every));
+            }
+            OnOptionKind::Env(name, value) => {
+                let (value, ty) = self.expr(value, &Type::Any);
+                if !ty.has_text() && ty != Type::Secret && ty != Type::Unknown {
+                    self.report(errors::no_value(option.span, &ty.to_string()));
+                }
+                head.env.push((name.text.clone(), value));
+            }
+            OnOptionKind::Stdin(value) => {
+                let (value, ty) = self.expr(value, &Type::Any);
+                let value = if ty == Type::Output {
+                    Expr::Member(Box::new(value), "stdout".to_string(), Vec::new())
+                } else {
+                    value
+                };
+                head.stdin = Some(value);
+            }
+            OnOptionKind::Reading => head.reading = true,
+            OnOptionKind::WhenLocked(tree::WhenLocked::Skip) => head.when_locked = WhenLocked::Skip,
+            OnOptionKind::WhenLocked(tree::WhenLocked::Fail) => head.when_locked = WhenLocked::Fail,
+            OnOptionKind::WhenLocked(tree::WhenLocked::Wait(time)) => {
+                let (value, _) = self.expr(time, &Type::Duration);
+                match constant(&value) {
+                    Some(Value::Duration(ms)) => head.when_locked = WhenLocked::Wait(ms),
+                    _ => self.report(errors::needs_constant(time.span, "how long to wait for a lock")),
+                }
+            }
+            OnOptionKind::Unguarded(guards, reason) => {
+                let mut names = Vec::new();
+                for guard in guards {
+                    if GUARDS.contains(&guard.text.as_str()) {
+                        names.push(guard.text.clone());
+                    } else {
+                        self.report(errors::unknown_argument(guard.span, &guard.text, "unguarded", GUARDS));
+                    }
+                }
+                let (reason, _) = self.expr(reason, &Type::Str);
+                let reason = constant(&reason).and_then(|value| value.text()).unwrap_or_default();
+                head.unguarded = Some((names, reason));
+            }
+            OnOptionKind::Bad => {}
+        }
+    }
+
+    fn command(&mut self, head: Option<Head>, command: &tree::Command) -> Option<Command> {
+        if command.words.is_empty() {
+            return None;
+        }
+        let Some(head) = head else {
+            // The place is unknown and reported; the words are still worth reading.
+            let mut unplaced = words::Reading::default();
+            self.words(&command.words, &mut unplaced);
+            return None;
+        };
+        let mut read = words::Reading::default();
+        self.words(&command.words, &mut read)?;
+        let text = self.checker.sources.slice(command.span).split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut lowered = Command {
+            place: head.place,
+            user: head.user.or_else(|| read.user.clone()),
+            words: std::mem::take(&mut read.words),
+            within: head.within.or(read.within.take()),
+            accept: head.accept,
+            retry: head.retry,
+            env: head.env,
+            stdin: head.stdin,
+            effect: read.effect,
+            whom: Whom::Nobody,
+            left: read.left,
+            when_locked: head.when_locked,
+            unguarded: head.unguarded,
+            not_started: read.not_started.clone(),
+            locked: read.locked.clone(),
+            text,
+        };
+        if head.reading && !read.signed {
+            lowered.effect = Effect::Read;
+        }
+        if self.is_probe() && lowered.effect != Effect::Read {
+            self.report(errors::probe_changes(command.span, &lowered.text));
+        }
+        self.hold_to_its_place(&read, &mut lowered, &head.about, &head.name, command.span);
+        Some(lowered)
+    }
+
+    /// Authority: on which host a command may run, and whose power it may change.
+    fn hold_to_its_place(
+        &mut self,
+        read: &words::Reading,
+        command: &mut Command,
+        about: &About,
+        place: &str,
+        span: Span,
+    ) {
+        let is_std = self.checker.modules.get(self.module).is_std;
+        let unguarded = command.unguarded.is_some();
+        if let Some(word) = &read.names_power
+            && !is_std
+            && !unguarded
+        {
+            let kind = ObligationKind::NoHiddenPower { word: word.clone() };
+            self.oblige(kind, about.clone(), span);
+        }
+        if let Some((span, why)) = &read.destroys
+            && !unguarded
+        {
+            self.report(errors::destroys(*span, &command.text, why));
+            return;
+        }
+        if command.effect == Effect::Destroy && !unguarded {
+            self.report(errors::destroys(span, &command.text, "destroys what can not be brought back"));
+            return;
+        }
+        if read.acts_on_itself {
+            command.whom = Whom::Itself;
+            self.oblige(ObligationKind::OwnAuthority { command: command.text.clone() }, about.clone(), span);
+            return;
+        }
+        if let Some(inner) = &read.inside_guest {
+            self.oblige(ObligationKind::OwnAuthority { command: inner.clone() }, About::Subject, span);
+            return;
+        }
+        let mut judged = false;
+        if let Some(guest) = &read.guest {
+            match guest {
+                words::Named::Subject => {
+                    command.whom = Whom::Subject;
+                    if command.effect.is_power() {
+                        self.oblige(ObligationKind::Guest, About::Subject, span);
+                        let kind = ObligationKind::PowerFrom { place: place.to_string(), command: read.name.clone() };
+                        match about {
+                            About::Hosts(hosts) => {
+                                let kind =
+                                    ObligationKind::PowerFromHosts { hosts: hosts.clone(), command: read.name.clone() };
+                                self.oblige(kind, About::Subject, span);
+                                judged = true;
+                            }
+                            About::Hypervisor => {}
+                            About::Subject => {}
+                            About::Unknown => self.oblige(kind, About::Subject, span),
+                        }
+                    }
+                }
+                words::Named::Other(what) if command.effect != Effect::Read => {
+                    self.report(errors::other_guest(span, what, &command.text));
+                    return;
+                }
+                words::Named::Other(_) => {}
+            }
+        }
+        if read.place.as_deref() == Some("hypervisor") && !judged {
+            let kind = ObligationKind::RunsHypervisorCommand { command: read.name.clone(), place: place.to_string() };
+            self.oblige(kind, about.clone(), span);
+        }
+    }
+}
+
+/// The guards that a plan may leave out; identity can not be, and is named only where something is destroyed.
+const GUARDS: [&str; 5] = ["identity", "agent", "unlocked", "baseline", "verify"];

@@ -1,0 +1,145 @@
+//! Where paths lead: probes that answer, calls that come back to themselves, guests that are left off.
+
+use indexmap::IndexSet;
+
+use super::errors;
+use super::program::{Callee, Effect, ProcId, Step, StepKind, Whom};
+use super::{Checker, ProcFacts};
+use crate::syntax::tree;
+use crate::text::Span;
+
+/// Whether every path through the steps ends with `return` or `fail`.
+pub(super) fn always_returns(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match &step.kind {
+        StepKind::Return(_) | StepKind::Fail(_) => true,
+        StepKind::If(branches, otherwise) => {
+            branches.iter().all(|(_, steps)| always_returns(steps)) && always_returns(otherwise)
+        }
+        StepKind::Try(body, recover, finally) => {
+            finally.as_ref().is_some_and(|steps| always_returns(steps))
+                || always_returns(body) && recover.as_ref().is_none_or(|(_, steps)| always_returns(steps))
+        }
+        StepKind::Retry(_, _, steps) => always_returns(steps),
+        _ => false,
+    })
+}
+
+/// Whether a statement of the block could not be read, so that nothing can be said about its end.
+pub(super) fn has_bad(block: &tree::Block) -> bool {
+    block.statements.iter().any(|statement| matches!(statement.kind, tree::StmtKind::Bad))
+}
+
+/// The command after which the guest is off on every success path, when the steps end so.
+pub(super) fn ends_off(steps: &[Step]) -> Option<Span> {
+    follow(steps, None).unwrap_or(None)
+}
+
+/// The state after the steps; `Err` where the plan keeps the guest off on purpose.
+fn follow(steps: &[Step], mut off: Option<Span>) -> Result<Option<Span>, ()> {
+    for step in steps {
+        match &step.kind {
+            StepKind::Run(command, _) if command.whom == Whom::Subject => match command.effect {
+                Effect::PowerOff => off = Some(step.span),
+                Effect::PowerOn | Effect::PowerCycle => off = None,
+                _ => {}
+            },
+            StepKind::KeepOff => return Err(()),
+            // A task may start the guest; what it does is followed in its own body.
+            StepKind::Call(..) => off = None,
+            StepKind::If(branches, otherwise) => {
+                let mut all = Vec::new();
+                for (_, steps) in branches {
+                    all.push(follow(steps, off)?);
+                }
+                all.push(follow(otherwise, off)?);
+                // A start behind a condition is taken to be the right condition.
+                off = if all.iter().all(Option::is_some) { off.or(all.into_iter().flatten().next()) } else { None };
+            }
+            StepKind::For(_, _, steps) | StepKind::Retry(_, _, steps) => off = follow(steps, off)?,
+            StepKind::Try(body, recover, finally) => {
+                let mut after = follow(body, off)?;
+                if let Some((_, steps)) = recover {
+                    let recovered = follow(steps, off)?;
+                    after = after.or(recovered);
+                }
+                off = match finally {
+                    Some(steps) => follow(steps, after)?,
+                    None => after,
+                };
+            }
+            StepKind::Fail(_) | StepKind::Skip(_) | StepKind::Return(_) => return Ok(None),
+            _ => {}
+        }
+    }
+    Ok(off)
+}
+
+impl Checker<'_> {
+    /// Every plan ends: nothing calls itself.
+    pub(super) fn find_recursion(&mut self) {
+        let mut done: IndexSet<ProcId> = IndexSet::new();
+        let mut reported: IndexSet<ProcId> = IndexSet::new();
+        for id in 0..self.procs.len() {
+            self.walk_calls(ProcId(id), &mut Vec::new(), &mut done, &mut reported);
+        }
+    }
+
+    fn walk_calls(
+        &mut self,
+        id: ProcId,
+        path: &mut Vec<(ProcId, Span)>,
+        done: &mut IndexSet<ProcId>,
+        reported: &mut IndexSet<ProcId>,
+    ) {
+        if let Some(at) = path.iter().position(|(seen, _)| *seen == id) {
+            let circle: Vec<ProcId> = path[at..].iter().map(|(id, _)| *id).collect();
+            if circle.iter().any(|id| reported.contains(id)) {
+                return;
+            }
+            // The first of the circle in the file is where a reader looks.
+            let first = circle.iter().copied().min_by_key(|id| self.span_of(*id).start).unwrap_or(id);
+            let from = circle.iter().position(|id| *id == first).unwrap_or(0);
+            let mut names: Vec<String> = (0..circle.len())
+                .map(|i| self.name_of(circle[(from + i) % circle.len()]))
+                .map(|name| format!("`{name}`"))
+                .collect();
+            names.push(names[0].clone());
+            reported.extend(circle);
+            self.problems.push(errors::recursion(self.span_of(first), &names.join(" calls ")));
+            return;
+        }
+        if done.contains(&id) {
+            return;
+        }
+        let ProcFacts { calls, .. } = self.facts[id.0].clone();
+        for call in calls {
+            path.push((id, call.span));
+            match call.callee {
+                Callee::Proc(callee) => self.walk_calls(callee, path, done, reported),
+                Callee::Driver(name) => {
+                    let callees: Vec<ProcId> =
+                        self.drivers.values().filter_map(|driver| driver.procs.get(&name).copied()).collect();
+                    for callee in callees {
+                        self.walk_calls(callee, path, done, reported);
+                    }
+                }
+                Callee::Builtin(_) => {}
+            }
+            path.pop();
+        }
+        done.insert(id);
+    }
+
+    fn name_of(&self, id: ProcId) -> String {
+        self.procs[id.0].as_ref().map_or_else(String::new, |proc| proc.name.clone())
+    }
+
+    fn span_of(&self, id: ProcId) -> Span {
+        match self.modules.item(self.decls[id.0]) {
+            Some(tree::Item::Task(task)) => task.name.span,
+            Some(tree::Item::Probe(probe)) => probe.name.span,
+            Some(tree::Item::Plan(plan)) => plan.name.span,
+            _ => Span::default(),
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! What each step asks of the hosts that it is about, held against the inventory for every target at once.
+
+use indexmap::{IndexMap, IndexSet};
+
+use super::program::{Callee, ProcId, Role};
+use super::{About, Checker, Type, VMID, Value, errors, from_json};
+use crate::inventory::Variable;
+use crate::text::Span;
+
+/// Something that a host must have or be, and where the code asks for it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Obligation {
+    pub(super) kind: ObligationKind,
+    pub(super) about: About,
+    pub(super) span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum ObligationKind {
+    /// It has this variable, a value of this type; `optional` where the plan's `needs` gives a default.
+    Variable { name: String, ty: Type, optional: bool },
+    /// Its value does not look like an option.
+    NotOptionLike { name: String },
+    /// It has a hypervisor.
+    HasHypervisor,
+    /// It has a hypervisor and an identity there.
+    Guest,
+    /// These hosts run a power command for it.
+    PowerFromHosts { hosts: Vec<String>, command: String },
+    /// A place that is known only in the run runs a power command for it.
+    PowerFrom { place: String, command: String },
+    /// It runs a hypervisor's command.
+    RunsHypervisorCommand { command: String, place: String },
+    /// It changes its own power.
+    OwnAuthority { command: String },
+    /// It is no hypervisor, so a script that names such a command is another thing.
+    NoHiddenPower { word: String },
+}
+
+/// What was found for several hosts at one place, reported once.
+#[derive(Default)]
+struct Findings {
+    missing: IndexMap<(Span, String), IndexSet<String>>,
+    no_hypervisor: IndexMap<Span, IndexSet<String>>,
+    /// Hosts for which a miss was found already; what only follows from it is not said again.
+    known_without: IndexSet<(String, String)>,
+    /// Hosts whose identity matters to the plan.
+    identified: IndexSet<String>,
+    reported: IndexSet<(Span, &'static str)>,
+}
+
+impl Checker<'_> {
+    /// Holds a plan's body against its targets.
+    pub(super) fn hold_against(&mut self, body: ProcId, targets: &[String]) {
+        self.infer_hypervisor(body, targets);
+        let mut findings = Findings::default();
+        let mut seen: IndexSet<(ProcId, Vec<String>)> = IndexSet::new();
+        self.visit(body, targets, None, &mut seen, &mut findings);
+        self.report_findings(findings);
+    }
+
+    /// The hosts that a plan's steps can be about, with all that they call.
+    pub(super) fn reachable(&self, body: ProcId) -> IndexSet<ProcId> {
+        let mut reached: IndexSet<ProcId> = IndexSet::new();
+        let mut open = vec![body];
+        while let Some(id) = open.pop() {
+            if !reached.insert(id) {
+                continue;
+            }
+            for call in &self.facts[id.0].calls {
+                match &call.callee {
+                    Callee::Proc(id) => open.push(*id),
+                    Callee::Driver(name) => {
+                        open.extend(self.drivers.values().filter_map(|driver| driver.procs.get(name)));
+                    }
+                    Callee::Builtin(_) => {}
+                }
+            }
+        }
+        reached
+    }
+
+    fn infer_hypervisor(&mut self, body: ProcId, targets: &[String]) {
+        let mut places: IndexSet<String> = IndexSet::new();
+        for id in self.reachable(body) {
+            for obligation in &self.facts[id.0].obligations {
+                if let (ObligationKind::PowerFromHosts { hosts, .. }, About::Subject) =
+                    (&obligation.kind, &obligation.about)
+                {
+                    places.extend(hosts.iter().cloned());
+                }
+            }
+        }
+        if let [place] = places.iter().collect::<Vec<_>>().as_slice() {
+            let identities = self.identities();
+            self.roles.infer(&(*place).clone(), targets, self.inventory, &identities);
+        }
+    }
+
+    fn visit(
+        &mut self,
+        id: ProcId,
+        subjects: &[String],
+        via: Option<Span>,
+        seen: &mut IndexSet<(ProcId, Vec<String>)>,
+        findings: &mut Findings,
+    ) {
+        if !seen.insert((id, subjects.to_vec())) {
+            return;
+        }
+        let is_std = self.modules.get(self.decls[id.0].module).is_std;
+        let facts = self.facts[id.0].clone();
+        for obligation in &facts.obligations {
+            // A miss inside the standard library is shown where the plan calls it.
+            let span = if is_std { via.unwrap_or(obligation.span) } else { obligation.span };
+            for host in self.resolve(&obligation.about, subjects) {
+                // What the plan itself misses already is not said again for the library that it calls.
+                if let ObligationKind::Variable { name, .. } = &obligation.kind
+                    && is_std
+                    && findings.known_without.contains(&(host.clone(), name.clone()))
+                {
+                    continue;
+                }
+                self.hold(&obligation.kind, &obligation.about, &host, span, findings);
+            }
+        }
+        for call in &facts.calls {
+            let via = if is_std { via } else { Some(call.span) };
+            let hosts = self.resolve(&call.about, subjects);
+            match &call.callee {
+                Callee::Proc(callee) => self.visit(*callee, &hosts, via, seen, findings),
+                Callee::Driver(name) => {
+                    for (driver, procs) in self.drivers.clone() {
+                        let mine: Vec<String> =
+                            hosts.iter().filter(|host| self.roles.of(host).driver == driver).cloned().collect();
+                        if let (Some(callee), false) = (procs.procs.get(name), mine.is_empty()) {
+                            self.visit(*callee, &mine, via, seen, findings);
+                        }
+                    }
+                }
+                Callee::Builtin(_) => {}
+            }
+        }
+    }
+
+    fn resolve(&self, about: &About, subjects: &[String]) -> Vec<String> {
+        match about {
+            About::Subject => subjects.to_vec(),
+            About::Hosts(hosts) => hosts.clone(),
+            About::Hypervisor => {
+                let hosts: IndexSet<String> =
+                    subjects.iter().filter_map(|host| self.roles.hypervisor(host)).map(str::to_string).collect();
+                hosts.into_iter().collect()
+            }
+            About::Unknown => Vec::new(),
+        }
+    }
+
+    fn variable(&self, host: &str, name: &str) -> Option<&Variable> {
+        Some(&**self.inventory.hosts.get(host)?.variables.get(name)?)
+    }
+
+    fn hold(&mut self, kind: &ObligationKind, about: &About, host: &str, span: Span, findings: &mut Findings) {
+        let standing = self.roles.of(host);
+        match kind {
+            ObligationKind::Variable { name, ty, optional } => {
+                self.hold_variable(host, name, ty, *optional, span, findings)
+            }
+            ObligationKind::NotOptionLike { name } => {
+                let text = self.variable(host, name).and_then(|variable| variable.value.as_str()).map(str::to_string);
+                if let Some(text) = text.filter(|text| text.starts_with('-'))
+                    && findings.reported.insert((span, "option-like"))
+                {
+                    self.problems.push(errors::option_like_value(span, &format!("${name}"), &text));
+                }
+            }
+            ObligationKind::HasHypervisor => {
+                self.needs_hypervisor(host, span, findings);
+            }
+            ObligationKind::Guest => {
+                if findings.known_without.contains(&(host.to_string(), "hypervisor".to_string())) {
+                    return;
+                }
+                if self.needs_hypervisor(host, span, findings) {
+                    let identity =
+                        self.drivers.get(&standing.driver).map_or("vmid".to_string(), |driver| driver.identity.clone());
+                    let ty = if identity == "vmid" { Type::VmId } else { Type::Str };
+                    if !findings.known_without.contains(&(host.to_string(), identity.clone())) {
+                        self.hold_variable(host, &identity, &ty, false, span, findings);
+                    }
+                }
+            }
+            ObligationKind::PowerFromHosts { hosts, .. } => {
+                if !self.needs_hypervisor(host, span, findings) {
+                    return;
+                }
+                findings.identified.insert(host.to_string());
+                let hypervisor = standing.hypervisor.unwrap_or_default();
+                if let Some(place) = hosts.iter().find(|place| **place != hypervisor)
+                    && findings.reported.insert((span, "wrong-hypervisor"))
+                {
+                    self.problems.push(errors::wrong_hypervisor(span, place, host, &hypervisor));
+                }
+            }
+            ObligationKind::PowerFrom { place, .. } => {
+                if self.needs_hypervisor(host, span, findings) && findings.reported.insert((span, "wrong-hypervisor")) {
+                    let hypervisor = standing.hypervisor.unwrap_or_default();
+                    self.problems.push(errors::wrong_hypervisor(span, place, host, &hypervisor));
+                }
+            }
+            ObligationKind::RunsHypervisorCommand { command, place } => {
+                let fine = match standing.role {
+                    Role::Hypervisor => true,
+                    // A host that nobody names may be a hypervisor all the same; the subject of a guest's plan is none.
+                    Role::BareMetal => *about != About::Subject,
+                    Role::Guest | Role::Undetermined => false,
+                };
+                if !fine && findings.reported.insert((span, "wrong-place")) {
+                    let help = match standing.hypervisor {
+                        Some(_) => format!("write `on hypervisor: {command} …`"),
+                        None => format!("if `{host}` is a hypervisor, say so in the inventory: `hypervisor: {host}`"),
+                    };
+                    self.problems.push(errors::wrong_place(span, command, "hypervisor", place, &help));
+                }
+            }
+            ObligationKind::OwnAuthority { command } => {
+                if matches!(standing.role, Role::Guest | Role::Undetermined)
+                    && findings.reported.insert((span, "guest-initiated"))
+                {
+                    self.problems.push(errors::guest_initiated(span, host, command));
+                }
+            }
+            ObligationKind::NoHiddenPower { word } => {
+                if standing.role == Role::Hypervisor && findings.reported.insert((span, "hidden")) {
+                    self.problems.push(errors::hidden_in_script(span, word));
+                }
+            }
+        }
+    }
+
+    fn needs_hypervisor(&mut self, host: &str, span: Span, findings: &mut Findings) -> bool {
+        let standing = self.roles.of(host);
+        match &standing.hypervisor {
+            None => {
+                if findings.known_without.insert((host.to_string(), "hypervisor".to_string())) {
+                    findings.no_hypervisor.entry(span).or_default().insert(host.to_string());
+                }
+                false
+            }
+            Some(name) if !self.inventory.hosts.contains_key(name) => {
+                let at = standing.named_at.unwrap_or(span);
+                let known = self.inventory.hosts.keys().map(String::as_str);
+                let mut error = errors::unknown_hypervisor(at, name, host, known);
+                if at != span {
+                    error = error.and(span, "needed here");
+                }
+                if findings.reported.insert((at, "unknown-hypervisor")) {
+                    self.problems.push(error);
+                }
+                false
+            }
+            Some(_) if !self.drivers.contains_key(&standing.driver) => {
+                let at = self.variable(host, "hostler_driver").map_or(span, |variable| variable.span);
+                let known: Vec<String> = self.drivers.keys().cloned().collect();
+                if findings.reported.insert((at, "unknown-driver")) {
+                    let known = known.iter().map(String::as_str);
+                    self.problems.push(errors::unknown_driver(at, &standing.driver, host, known));
+                }
+                false
+            }
+            Some(_) => true,
+        }
+    }
+
+    fn hold_variable(
+        &mut self,
+        host: &str,
+        name: &str,
+        ty: &Type,
+        optional: bool,
+        span: Span,
+        findings: &mut Findings,
+    ) {
+        let is_identity = self.drivers.get(&self.roles.of(host).driver).is_some_and(|driver| driver.identity == name);
+        let Some(variable) = self.variable(host, name).cloned() else {
+            if !optional {
+                findings.missing.entry((span, name.to_string())).or_default().insert(host.to_string());
+                findings.known_without.insert((host.to_string(), name.to_string()));
+            }
+            return;
+        };
+        if let Some(problem) = &variable.problem {
+            let mut problem = (**problem).clone().and(span, format!("`{name}` is needed here"));
+            problem.secondary.dedup();
+            if findings.reported.insert((variable.span, "problem")) {
+                self.problems.push(problem);
+            }
+            return;
+        }
+        if is_identity {
+            findings.identified.insert(host.to_string());
+        }
+        if *ty == Type::VmId {
+            let raw = variable.raw.clone().unwrap_or_else(|| variable.value.to_string());
+            let digits = raw.trim_matches(['"', '\'']);
+            if digits.len() > 1
+                && digits.starts_with('0')
+                && digits.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            {
+                if findings.reported.insert((variable.span, "vmid")) {
+                    let error = errors::vmid_ambiguous(variable.span, digits, &variable.value.to_string());
+                    self.problems.push(error.and(span, "needed here"));
+                }
+                return;
+            }
+            let number = match from_json(&variable.value, &Type::Int) {
+                Ok(Value::Int(number)) => Some(number),
+                _ => None,
+            };
+            if let Some(number) = number.filter(|number| !VMID.contains(number)) {
+                if findings.reported.insert((variable.span, "vmid")) {
+                    let error = errors::vmid_out_of_range(variable.span, &number.to_string());
+                    self.problems.push(error.and(span, "needed here"));
+                }
+                return;
+            }
+        }
+        if *ty != Type::Secret
+            && let Err(why) = from_json(&variable.value, ty)
+            && findings.reported.insert((span, "wrong-type"))
+        {
+            self.problems.push(errors::wrong_type(span, name, host, &why).and(variable.span, "its value"));
+        }
+    }
+
+    fn report_findings(&mut self, findings: Findings) {
+        for ((span, name), hosts) in &findings.missing {
+            let hosts: Vec<String> = hosts.iter().cloned().collect();
+            let files: Vec<(String, Option<Span>)> = hosts
+                .iter()
+                .filter_map(|host| self.inventory.hosts.get(host))
+                .map(|host| (host.own_file.clone(), host.own_file_span.or(Some(host.span))))
+                .collect();
+            let mut error = errors::missing_variable(*span, name, &hosts);
+            for (file, at) in files.iter().take(3) {
+                if let Some(at) = at {
+                    error = error.and(*at, format!("`{name}` belongs into `{file}`"));
+                }
+            }
+            if let Some((file, _)) = files.first() {
+                let value = if name == "vmid" { "101".to_string() } else { "…".to_string() };
+                error = error.help(format!("write `{name}: {value}` into `{file}`"));
+            }
+            self.problems.push(error);
+        }
+        for (span, hosts) in &findings.no_hypervisor {
+            let hosts: Vec<String> = hosts.iter().cloned().collect();
+            let mut error = errors::no_hypervisor(*span, &hosts);
+            for host in hosts.iter().take(3).filter_map(|host| self.inventory.hosts.get(host)) {
+                error = error.and(host.own_file_span.unwrap_or(host.span), "this host");
+            }
+            self.problems.push(error);
+        }
+        self.report_duplicates(&findings.identified);
+    }
+
+    fn report_duplicates(&mut self, identified: &IndexSet<String>) {
+        let mut by_identity: IndexMap<(String, String), Vec<String>> = IndexMap::new();
+        let hypervisors: IndexSet<String> =
+            identified.iter().filter_map(|host| self.roles.hypervisor(host)).map(str::to_string).collect();
+        for (host, standing) in self.roles.iter() {
+            let Some(hypervisor) = &standing.hypervisor else { continue };
+            if !hypervisors.contains(hypervisor) {
+                continue;
+            }
+            let Some(driver) = self.drivers.get(&standing.driver) else { continue };
+            let Some(variable) = self.variable(host, &driver.identity) else { continue };
+            let identity = variable.value.as_str().map_or_else(|| variable.value.to_string(), str::to_string);
+            by_identity.entry((hypervisor.clone(), identity)).or_default().push(host.to_string());
+        }
+        for ((hypervisor, identity), hosts) in by_identity {
+            let [first, others @ ..] = hosts.as_slice() else { continue };
+            for other in others {
+                if !identified.contains(first) && !identified.contains(other) {
+                    continue;
+                }
+                let span_of = |host: &str| {
+                    let driver = self.drivers.get(&self.roles.of(host).driver)?;
+                    Some(self.variable(host, &driver.identity)?.span)
+                };
+                if let (Some(span), Some(other_span)) = (span_of(first), span_of(other)) {
+                    let error = errors::duplicate_vmid(span, &identity, first, other, &hypervisor, other_span);
+                    self.problems.push(error);
+                }
+            }
+        }
+    }
+}

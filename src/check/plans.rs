@@ -1,0 +1,466 @@
+//! Plans: headers, targets, and the programs that come of them.
+
+use indexmap::{IndexMap, IndexSet};
+
+use super::body::Body;
+use super::constants::{argument, constant};
+use super::modules::{DeclId, ModuleId};
+use super::program::{
+    Driver, Expr, HostFacts, Param, Plan, PlanId, Proc, ProcId, ProcKind, Program, Schedule, Share, Slot, Window,
+};
+use super::{About, Checker, Request, Type, Value, errors};
+use crate::syntax::tree::{self, ClauseKind};
+use crate::text::Span;
+
+/// A plan that was read, before it is held against its targets.
+pub(super) struct Draft {
+    plan: Plan,
+    defaults: IndexMap<String, Value>,
+    /// Where its window stands.
+    window: Option<Span>,
+    /// Whether it was asked for, or is only run by one that was.
+    asked: bool,
+}
+
+impl Checker<'_> {
+    /// Reads the plans of the file: the one that is meant, or all.
+    pub(super) fn plans(&mut self, entry: ModuleId, request: &Request) -> Vec<Draft> {
+        let items = self.modules.get(entry).tree.items.clone();
+        let plans: Vec<(usize, tree::Plan)> = items
+            .iter()
+            .enumerate()
+            .filter_map(|(i, item)| if let tree::Item::Plan(plan) = item { Some((i, plan.clone())) } else { None })
+            .collect();
+        let statements: Vec<tree::Stmt> = items
+            .iter()
+            .filter_map(|item| if let tree::Item::Statement(one) = item { Some(one.clone()) } else { None })
+            .collect();
+        let file = self.modules.get(entry).tree.span;
+        if plans.is_empty() {
+            if statements.is_empty() {
+                let declares = items.iter().any(|item| !matches!(item, tree::Item::Use(_)));
+                if (request.one_plan || !declares) && !self.problems.has_errors() {
+                    self.problems.push(errors::nothing_to_run(file.before()));
+                }
+                return Vec::new();
+            }
+            return vec![self.script(entry, &statements, request)];
+        }
+        let names: Vec<String> = plans.iter().map(|(_, plan)| plan.name.text.clone()).collect();
+        let chosen: Vec<(usize, tree::Plan)> = match &request.plan {
+            Some(name) if !names.contains(name) => {
+                let known = names.iter().map(String::as_str);
+                self.problems.push(errors::unknown_plan(file.before(), name, known));
+                return Vec::new();
+            }
+            Some(name) => plans.into_iter().filter(|(_, plan)| plan.name.text == *name).collect(),
+            None if request.one_plan && plans.len() > 1 => {
+                self.problems.push(errors::which_plan(plans[1].1.name.span, &names));
+                return Vec::new();
+            }
+            None => plans,
+        };
+        let arguments: &[(String, String)] = if chosen.len() == 1 { &request.arguments } else { &[] };
+        for (item, _) in &chosen {
+            self.plan_of(DeclId { module: entry, item: *item, inner: None });
+        }
+        let asked = chosen.len();
+        let mut drafts = Vec::new();
+        // A plan that runs others adds them while it is read.
+        while let Some((decl, _)) = self.plan_ids.get_index(drafts.len()).map(|(decl, body)| (*decl, *body)) {
+            let Some(tree::Item::Plan(plan)) = self.modules.item(decl).cloned() else { break };
+            let is_asked = drafts.len() < asked;
+            drafts.push(self.plan(decl, &plan, request, if is_asked { arguments } else { &[] }, is_asked));
+        }
+        drafts
+    }
+
+    fn script(&mut self, entry: ModuleId, statements: &[tree::Stmt], request: &Request) -> Draft {
+        let file = self.modules.get(entry).tree.span;
+        let start = statements.first().map_or(file, |first| first.span);
+        let targets = if request.target.is_none() && request.limit.is_none() {
+            self.problems.push(errors::no_target(start));
+            None
+        } else {
+            Some(self.narrow(self.inventory.hosts.keys().cloned().collect(), request, start, true))
+        };
+        let decl = DeclId { module: entry, item: 0, inner: None };
+        let (_, id) = self.plan_of(decl);
+        let name = tree::Name { text: "guest".to_string(), span: file.before() };
+        let mut body = Body::new(self, entry, ProcKind::Body);
+        body.declare(&name, Type::Guest, About::Subject);
+        body.subject_is(Slot(0));
+        let steps = body.statements(statements.iter());
+        let (slots, facts) = body.finish(&steps);
+        let params = vec![Param { name: name.text.clone(), ty: Type::Guest, default: None }];
+        let proc = Proc {
+            name: "script".to_string(),
+            kind: ProcKind::Body,
+            params,
+            slots,
+            has_subject: true,
+            result: Type::Unknown,
+            body: steps,
+            span: file,
+        };
+        self.keep(id, proc, facts);
+        let plan = Plan {
+            name: "script".to_string(),
+            doc: Vec::new(),
+            body: id,
+            targets: targets.unwrap_or_default(),
+            schedule: Schedule::default(),
+            is_site: false,
+            longest: Vec::new(),
+        };
+        Draft { plan, defaults: IndexMap::new(), window: None, asked: true }
+    }
+
+    fn keep(&mut self, id: ProcId, proc: Proc, facts: super::ProcFacts) {
+        if let Some(span) = facts.ends_off {
+            self.problems.push(errors::left_off(span));
+        }
+        self.procs[id.0] = Some(proc);
+        self.facts[id.0] = facts;
+    }
+
+    /// `--target` and `--limit` only narrow. A plan that another runs may be left with nobody.
+    fn narrow(&mut self, mut targets: Vec<String>, request: &Request, span: Span, asked: bool) -> Vec<String> {
+        for (option, pattern) in [("--target", &request.target), ("--limit", &request.limit)] {
+            let Some(pattern) = pattern else { continue };
+            match self.inventory.pattern(pattern) {
+                Ok(wanted) => {
+                    let wanted: IndexSet<String> = wanted.into_iter().collect();
+                    targets.retain(|host| wanted.contains(host));
+                    if targets.is_empty() {
+                        if asked {
+                            self.problems.push(errors::no_targets(span, &format!("`{option} {pattern}`")));
+                        }
+                        return targets;
+                    }
+                }
+                Err(why) => {
+                    self.problems.push(errors::bad_pattern(&format!("`{option} {pattern}`"), &why.to_string()));
+                    return targets;
+                }
+            }
+        }
+        targets
+    }
+
+    fn plan(
+        &mut self,
+        decl: DeclId,
+        plan: &tree::Plan,
+        request: &Request,
+        arguments: &[(String, String)],
+        asked: bool,
+    ) -> Draft {
+        let (_, id) = self.plan_of(decl);
+        let whole = plan.subject.as_ref().map(|subject| self.targets(&subject.targets));
+        let mut body = Body::new(self, decl.module, ProcKind::Body);
+        let mut params = Vec::new();
+        body.is_site = plan.subject.is_none();
+        if let Some(subject) = &plan.subject {
+            body.declare(&subject.name, Type::Host, About::Subject);
+            body.subject_is(Slot(0));
+            params.push(Param { name: subject.name.text.clone(), ty: Type::Host, default: None });
+        }
+        let declared: Vec<&str> = plan.params.iter().flatten().map(|param| param.name.text.as_str()).collect();
+        for (name, _) in arguments {
+            if !declared.contains(&name.as_str()) {
+                body.report(errors::unknown_parameter(name, declared.iter().copied()));
+            }
+        }
+        for param in plan.params.iter().flatten() {
+            params.push(body.parameter(param, arguments, request.one_plan && asked));
+        }
+        let (schedule, defaults) = body.clauses(&plan.clauses);
+        let steps = body.block(&plan.body);
+        let (slots, facts) = body.finish(&steps);
+        let is_site = plan.subject.is_none();
+        let proc = Proc {
+            name: plan.name.text.clone(),
+            kind: ProcKind::Body,
+            params,
+            slots,
+            has_subject: !is_site,
+            result: Type::Unknown,
+            body: steps,
+            span: plan.span,
+        };
+        self.keep(id, proc, facts);
+        let targets = match whole {
+            Some(whole) if !whole.is_empty() => self.narrow(whole, request, plan.name.span, asked),
+            _ => Vec::new(),
+        };
+        let window = plan.clauses.iter().find(|clause| matches!(clause.kind, ClauseKind::Window(_)));
+        let plan_out = Plan {
+            name: plan.name.text.clone(),
+            doc: plan.doc.clone(),
+            body: id,
+            targets,
+            schedule,
+            is_site,
+            longest: Vec::new(),
+        };
+        Draft { plan: plan_out, defaults, window: window.map(|clause| clause.span), asked }
+    }
+
+    /// Holds each plan against its targets and makes a program of each that was asked for.
+    pub(super) fn programs(&mut self, mut drafts: Vec<Draft>) -> Vec<Program> {
+        for draft in &drafts {
+            self.hold_against(draft.plan.body, &draft.plan.targets);
+        }
+        if self.problems.has_errors() {
+            return Vec::new();
+        }
+        for draft in &mut drafts {
+            let targets = draft.plan.targets.clone();
+            draft.plan.longest = targets.iter().map(|target| self.longest(draft.plan.body, target)).collect();
+            self.hold_against_window(draft);
+        }
+        if self.problems.has_errors() {
+            return Vec::new();
+        }
+        let asked: Vec<usize> = (0..drafts.len()).filter(|i| drafts[*i].asked).collect();
+        asked.into_iter().map(|i| self.program(PlanId(i), &drafts)).collect()
+    }
+
+    fn hold_against_window(&mut self, draft: &Draft) {
+        let (Some(window), Some(span)) = (&draft.plan.schedule.window, draft.window) else { return };
+        let open = u64::from(window.length()) * 60_000;
+        let all = draft.plan.targets.iter().zip(&draft.plan.longest);
+        if let Some((host, longest)) = all.max_by_key(|(_, longest)| **longest)
+            && *longest > open
+        {
+            self.problems.push(errors::exceeds_window(span, host, *longest, open));
+        }
+    }
+
+    fn program(&self, entry: PlanId, drafts: &[Draft]) -> Program {
+        let used: IndexSet<String> = drafts.iter().flat_map(|draft| self.variables_used(draft.plan.body)).collect();
+        let mut hosts = IndexMap::new();
+        for (name, host) in &self.inventory.hosts {
+            let standing = self.roles.of(name);
+            let identity = self.drivers.get(&standing.driver).map_or("vmid", |driver| driver.identity.as_str());
+            let text = |variable: &str| {
+                let value = &host.variables.get(variable)?.value;
+                Some(value.as_str().map_or_else(|| value.to_string(), str::to_string))
+            };
+            let mut variables: IndexMap<String, serde_json::Value> = IndexMap::new();
+            for variable in &used {
+                if let Some(found) = host.variables.get(variable) {
+                    // A secret's value stays where it is; what runs knows only where that is.
+                    let value = if found.secret { serde_json::Value::Null } else { found.value.clone() };
+                    variables.insert(variable.clone(), value);
+                } else if let Some(default) = drafts.iter().find_map(|draft| draft.defaults.get(variable)) {
+                    let text = default.text().unwrap_or_default();
+                    variables.insert(variable.clone(), serde_json::Value::String(text));
+                }
+            }
+            let proof = match host.variables.get("hostler_proof").map(|variable| &variable.value) {
+                Some(serde_json::Value::Array(items)) => {
+                    items.iter().filter_map(|item| item.as_str().map(str::to_string)).collect()
+                }
+                Some(serde_json::Value::String(text)) => {
+                    text.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_string).collect()
+                }
+                _ => ["power", "agent", "ssh"].map(str::to_string).to_vec(),
+            };
+            hosts.insert(
+                name.clone(),
+                HostFacts {
+                    hypervisor: standing.hypervisor.clone(),
+                    role: standing.role,
+                    driver: standing.driver.clone(),
+                    guest_name: text("vm_name").unwrap_or_else(|| name.clone()),
+                    guest_uuid: text("vm_uuid"),
+                    identity: text(identity),
+                    own_file: host.own_file.clone(),
+                    proof,
+                    variables,
+                },
+            );
+        }
+        let drivers = self
+            .drivers
+            .iter()
+            .map(|(name, driver)| {
+                let driver = Driver {
+                    identity: driver.identity.clone(),
+                    look: driver.look.clone(),
+                    procs: driver.procs.clone(),
+                };
+                (name.clone(), driver)
+            })
+            .collect();
+        let missing = Proc {
+            name: String::new(),
+            kind: ProcKind::Task,
+            params: Vec::new(),
+            slots: 0,
+            has_subject: false,
+            result: Type::Unknown,
+            body: Vec::new(),
+            span: Span::default(),
+        };
+        Program {
+            entry,
+            plans: drafts.iter().map(|draft| draft.plan.clone()).collect(),
+            procs: self.procs.iter().map(|proc| proc.clone().unwrap_or_else(|| missing.clone())).collect(),
+            drivers,
+            hosts,
+            controller: self.site.controller.clone(),
+        }
+    }
+
+    fn variables_used(&self, body: ProcId) -> IndexSet<String> {
+        let mut used = IndexSet::new();
+        for driver in self.drivers.values() {
+            used.insert(driver.identity.clone());
+        }
+        for id in self.reachable(body) {
+            for obligation in &self.facts[id.0].obligations {
+                if let super::needs::ObligationKind::Variable { name, .. } = &obligation.kind {
+                    used.insert(name.clone());
+                }
+            }
+        }
+        used
+    }
+}
+
+impl Body<'_, '_> {
+    fn parameter(&mut self, param: &tree::Param, arguments: &[(String, String)], must_have: bool) -> Param {
+        let ty = self.ty(&param.ty);
+        let given = arguments.iter().rev().find(|(name, _)| *name == param.name.text);
+        let default = match (given, &param.default) {
+            (Some((name, text)), _) => match argument(text, &ty) {
+                Ok(value) => Some(Expr::Const(value)),
+                Err(why) => {
+                    self.report(errors::bad_parameter(name, &why));
+                    None
+                }
+            },
+            (None, Some(default)) => Some(self.expr(default, &ty).0),
+            (None, None) if must_have => {
+                self.report(errors::bad_parameter(
+                    &param.name.text,
+                    &format!("the plan needs a value: `--set {}=…`", param.name.text),
+                ));
+                None
+            }
+            (None, None) => None,
+        };
+        self.declare(&param.name, ty.clone(), About::Unknown);
+        if let Some(value) = default.as_ref().and_then(constant) {
+            self.is_always(&param.name.text, value);
+        }
+        Param { name: param.name.text.clone(), ty, default }
+    }
+
+    /// A clause's value, which is known before the run.
+    fn fixed(&mut self, expr: &tree::Expr, ty: &Type, what: &str) -> Option<Value> {
+        let (value, found) = self.expr(expr, ty);
+        if found == Type::Unknown {
+            return None;
+        }
+        let known = match &expr.kind {
+            tree::ExprKind::Value(name) => self.local(&name.text).and_then(|local| local.constant.clone()),
+            _ => constant(&value),
+        };
+        if known.is_none() {
+            self.report(errors::needs_constant(expr.span, what));
+        }
+        known
+    }
+
+    fn count(&mut self, expr: &tree::Expr, what: &str) -> Option<u64> {
+        match self.fixed(expr, &Type::Int, what)? {
+            Value::Int(number) if number > 0 => Some(number as u64),
+            _ => {
+                self.report(errors::needs_constant(expr.span, &format!("{what} is at least 1, and")));
+                None
+            }
+        }
+    }
+
+    fn share(&mut self, expr: &tree::Expr, what: &str) -> Option<Share> {
+        match &expr.kind {
+            tree::ExprKind::Percent(share) => Some(Share::Percent(*share)),
+            _ => self.count(expr, what).map(Share::Count),
+        }
+    }
+
+    fn clauses(&mut self, clauses: &[tree::Clause]) -> (Schedule, IndexMap<String, Value>) {
+        let mut schedule = Schedule::default();
+        let mut defaults = IndexMap::new();
+        for clause in clauses {
+            match &clause.kind {
+                ClauseKind::Needs(params) => {
+                    for param in params {
+                        let ty = self.ty(&param.ty);
+                        if let Some(default) = &param.default
+                            && let Some(value) = self.fixed(default, &ty, "a default")
+                        {
+                            self.defaults.insert(param.name.text.clone(), value.clone());
+                            defaults.insert(param.name.text.clone(), value);
+                        }
+                        self.needs.insert(param.name.text.clone(), ty.clone());
+                        let kind = super::needs::ObligationKind::Variable {
+                            name: param.name.text.clone(),
+                            ty,
+                            optional: param.default.is_some(),
+                        };
+                        self.oblige(kind, About::Subject, param.span);
+                    }
+                }
+                ClauseKind::OneAtATime => {}
+                ClauseKind::AtMost(count) => {
+                    if let Some(count) = self.share(count, "how many at once") {
+                        schedule.batches = vec![count];
+                    }
+                }
+                ClauseKind::PerHypervisor(count) => {
+                    schedule.per_hypervisor = self.count(count, "how many per hypervisor").map(|count| count as usize);
+                }
+                ClauseKind::Batches(sizes) => {
+                    let sizes: Vec<Share> =
+                        sizes.iter().filter_map(|size| self.share(size, "a batch's size")).collect();
+                    if !sizes.is_empty() {
+                        schedule.batches = sizes;
+                    }
+                    schedule.whole_batches = true;
+                }
+                ClauseKind::NeverTogether(targets) => {
+                    let hosts = self.checker.targets(targets);
+                    schedule.never_together.push(hosts);
+                }
+                ClauseKind::StopAfter(count) => {
+                    if let Some(count) = self.share(count, "after how many failures to stop") {
+                        schedule.stop_after = count;
+                    }
+                }
+                ClauseKind::Window(text) => {
+                    let written = self.fixed(text, &Type::Str, "a window").and_then(|value| value.text());
+                    match written.map(|written| Window::read(&written)) {
+                        Some(Ok(window)) => schedule.window = Some(window),
+                        Some(Err(why)) => self.report(errors::bad_window(text.span, &why)),
+                        None => {}
+                    }
+                }
+                ClauseKind::Lock(text) => {
+                    schedule.locks.extend(self.fixed(text, &Type::Str, "a lock's name").and_then(|value| value.text()));
+                }
+                ClauseKind::Deadline(time) => {
+                    if let Some(Value::Duration(ms)) = self.fixed(time, &Type::Duration, "a deadline") {
+                        schedule.deadline = Some(ms);
+                    }
+                }
+                ClauseKind::Bad => {}
+            }
+        }
+        (schedule, defaults)
+    }
+}

@@ -1,0 +1,533 @@
+//! A checked program: names are ids, every expression has a type, every command an effect.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::{Type, Value};
+use crate::text::Span;
+
+/// A plan that can run, with all that it calls.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The plan that runs.
+    pub entry: PlanId,
+    /// Every plan that was read; the one that runs and those that it runs are among them.
+    pub plans: Vec<Plan>,
+    /// Tasks, probes and the plan's body.
+    pub procs: Vec<Proc>,
+    /// The drivers that the hosts of the run need.
+    pub drivers: IndexMap<String, Driver>,
+    /// Every host of the inventory.
+    pub hosts: IndexMap<String, HostFacts>,
+    /// The inventory's name of the machine that runs the plan, where it is known.
+    pub controller: Option<String>,
+}
+
+/// An index into [`Program::procs`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ProcId(pub usize);
+
+/// A local value's place in its frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Slot(pub usize);
+
+/// The plan's header.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its name; `script` for a file of statements.
+    pub name: String,
+    /// Documentation.
+    pub doc: Vec<String>,
+    /// What runs for each target.
+    pub body: ProcId,
+    /// The hosts, in order.
+    pub targets: Vec<String>,
+    /// How many at once, and when to stop.
+    pub schedule: Schedule,
+    /// Whether it is a plan without `for`, which runs other plans.
+    pub is_site: bool,
+    /// The longest time for each target, in milliseconds.
+    pub longest: Vec<u64>,
+}
+
+/// An index into [`Program::plans`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PlanId(pub usize);
+
+/// How the guests of a plan follow each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Batch sizes; the last repeats. `[1]` is one at a time.
+    pub batches: Vec<Share>,
+    /// Whether the next batch waits for the whole of this one (`batches`), or a guest follows a guest (`at most`).
+    pub whole_batches: bool,
+    /// At most this many per hypervisor.
+    pub per_hypervisor: Option<usize>,
+    /// Groups of which no two are acted upon together.
+    pub never_together: Vec<Vec<String>>,
+    /// No further guest is begun after this many did not end well.
+    pub stop_after: Share,
+    /// The longest time for one guest, in milliseconds.
+    pub deadline: Option<u64>,
+    /// When a guest may be begun.
+    pub window: Option<Window>,
+    /// Named locks.
+    pub locks: Vec<String>,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Schedule {
+            batches: vec![Share::Count(1)],
+            whole_batches: false,
+            per_hypervisor: None,
+            never_together: Vec::new(),
+            stop_after: Share::Count(1),
+            deadline: None,
+            window: None,
+            locks: Vec::new(),
+        }
+    }
+}
+
+/// `Sat,Sun 01:00-06:00`: the days on which it opens, and minutes after midnight. One that closes before it opens
+/// closes on the next day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// As written.
+    pub text: String,
+    /// Monday first.
+    pub days: [bool; 7],
+    /// Minutes after midnight.
+    pub opens: u16,
+    /// Minutes after midnight.
+    pub closes: u16,
+}
+
+impl Window {
+    /// Reads one; else why it is none.
+    pub fn read(text: &str) -> Result<Window, String> {
+        let (days, times) = match text.trim().rsplit_once(char::is_whitespace) {
+            Some((days, times)) => (Some(days.trim()), times),
+            None => (None, text.trim()),
+        };
+        let mut open = [days.is_none(); 7];
+        for part in days.into_iter().flat_map(|days| days.split(',')) {
+            let day = |name: &str| {
+                let name = name.trim();
+                let at = DAYS.iter().position(|day| {
+                    name.len() >= 3 && day.to_ascii_lowercase().starts_with(&name.to_ascii_lowercase())
+                });
+                at.ok_or_else(|| format!("`{name}` is no day: write Mon, Tue, Wed, Thu, Fri, Sat or Sun"))
+            };
+            match part.split_once('-') {
+                Some((first, last)) => {
+                    let (mut at, last) = (day(first)?, day(last)?);
+                    open[at] = true;
+                    while at != last {
+                        at = (at + 1) % 7;
+                        open[at] = true;
+                    }
+                }
+                None => open[day(part)?] = true,
+            }
+        }
+        let (opens, closes) = times.split_once('-').ok_or("a window has two times: `Sun 02:00-05:00`")?;
+        let (opens, closes) = (minutes(opens)?, minutes(closes)?);
+        if opens == closes {
+            return Err("it closes when it opens".to_string());
+        }
+        Ok(Window { text: text.to_string(), days: open, opens, closes })
+    }
+
+    /// How long it is open, in minutes.
+    pub fn length(&self) -> u16 {
+        if self.closes > self.opens { self.closes - self.opens } else { 24 * 60 - self.opens + self.closes }
+    }
+}
+
+const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+fn minutes(text: &str) -> Result<u16, String> {
+    let wrong = || format!("`{text}` is no time of day: write it as `02:00`");
+    let (hours, minutes) = text.split_once(':').ok_or_else(wrong)?;
+    let number = |text: &str| if text.len() == 2 { text.parse::<u16>().map_err(|_| wrong()) } else { Err(wrong()) };
+    match (number(hours)?, number(minutes)?) {
+        (24, 0) => Ok(24 * 60),
+        (hours, minutes) if hours < 24 && minutes < 60 => Ok(hours * 60 + minutes),
+        _ => Err(wrong()),
+    }
+}
+
+/// A number, or a share of all targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Share {
+    /// So many.
+    Count(u64),
+    /// Percent of all targets, rounded up.
+    Percent(u64),
+}
+
+impl Share {
+    /// How many of `all`, at least one.
+    pub fn of(self, all: usize) -> usize {
+        match self {
+            Share::Count(count) => (count as usize).max(1),
+            Share::Percent(share) => (all * share as usize).div_ceil(100).max(1),
+        }
+    }
+}
+
+/// What the program knows of a host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostFacts {
+    /// Who has authority over its power.
+    pub hypervisor: Option<String>,
+    /// What it is.
+    pub role: Role,
+    /// Its driver's name.
+    pub driver: String,
+    /// The name that its guest bears on the hypervisor (`vm_name`, else the inventory name).
+    pub guest_name: String,
+    /// The guest's UUID on the hypervisor, where the inventory says it.
+    pub guest_uuid: Option<String>,
+    /// Its identity on the hypervisor (`vmid`).
+    pub identity: Option<String>,
+    /// The file where its own variables belong.
+    pub own_file: String,
+    /// What must be proven after a power action: `power`, `agent`, `ssh`.
+    pub proof: Vec<String>,
+    /// The variables that the program uses.
+    pub variables: IndexMap<String, serde_json::Value>,
+}
+
+/// What a host is (language, section 3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// Another host names it as its hypervisor, or it names itself.
+    Hypervisor,
+    /// It has a hypervisor and an identity.
+    Guest,
+    /// It has a hypervisor and no identity.
+    Undetermined,
+    /// It has no hypervisor.
+    #[default]
+    BareMetal,
+}
+
+/// What a driver gives.
+#[derive(Clone, Debug)]
+pub struct Driver {
+    /// The variable that identifies a guest.
+    pub identity: String,
+    /// The script that looks at a guest from its hypervisor.
+    pub look: String,
+    /// Its probes and tasks.
+    pub procs: IndexMap<String, ProcId>,
+}
+
+/// What a procedure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProcKind {
+    /// A plan's statements.
+    Body,
+    /// `task`
+    Task,
+    /// `probe`
+    Probe,
+}
+
+/// A task, a probe, or the body of the plan.
+#[derive(Clone, Debug)]
+pub struct Proc {
+    /// Its name with its module: `apt.dist_upgrade`.
+    pub name: String,
+    /// Which.
+    pub kind: ProcKind,
+    /// Parameters; they are the first slots.
+    pub params: Vec<Param>,
+    /// How many slots a frame needs.
+    pub slots: usize,
+    /// Whether the first parameter is what the code is about.
+    pub has_subject: bool,
+    /// What a probe answers.
+    pub result: Type,
+    /// The steps.
+    pub body: Vec<Step>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// A parameter.
+#[derive(Clone, Debug)]
+pub struct Param {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+    /// Its default.
+    pub default: Option<Expr>,
+}
+
+/// A statement with all that is known of it.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What to do.
+    pub kind: StepKind,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// The statements.
+#[derive(Clone, Debug)]
+pub enum StepKind {
+    /// A command, its output kept in a slot.
+    Run(Box<Command>, Option<Slot>),
+    /// A value kept in a slot.
+    Let(Slot, Expr),
+    /// Until it is true.
+    Await {
+        /// The condition.
+        condition: Expr,
+        /// At most this long.
+        within: Expr,
+        /// Asked this often; growing from 1s to 15s where it is not said.
+        every: Option<Expr>,
+        /// What is said when it does not come true.
+        otherwise: Option<Expr>,
+    },
+    /// True now.
+    Require {
+        /// The condition.
+        condition: Expr,
+        /// What is said when it is not.
+        otherwise: Option<Expr>,
+    },
+    /// A task.
+    Call(Callee, Vec<Expr>),
+    /// The first branch whose condition holds.
+    If(Vec<(Expr, Vec<Step>)>, Vec<Step>),
+    /// Once for each.
+    For(Slot, Expr, Vec<Step>),
+    /// At most so many attempts, with a pause between two.
+    Retry(Expr, Option<Expr>, Vec<Step>),
+    /// With what is done about a failure, and what is done in any case.
+    Try(Vec<Step>, Option<(Slot, Vec<Step>)>, Option<Vec<Step>>),
+    /// This guest has failed.
+    Fail(Expr),
+    /// This guest is done.
+    Skip(Expr),
+    /// Said in the report.
+    Warn(Expr),
+    /// A row of the report.
+    Record(String, Expr),
+    /// Sent to a channel.
+    Notify(String, Expr, Vec<(String, Expr)>),
+    /// Asked of a person.
+    Confirm(Expr),
+    /// The end of a task or probe.
+    Return(Option<Expr>),
+    /// Another plan, with the values of its parameters.
+    RunPlan(PlanId, Vec<Expr>),
+    /// The plan means to leave its subject off.
+    KeepOff,
+}
+
+/// Whom a call means.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Callee {
+    /// A task or probe written in the language.
+    Proc(ProcId),
+    /// A probe or task of the first argument's driver.
+    Driver(String),
+    /// A probe that the runtime answers.
+    Builtin(Builtin),
+}
+
+/// The probes that the runtime answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Builtin {
+    /// A fresh connection answers; after a power action one to a new boot.
+    Ssh,
+    /// No connection is answered, or a new boot is proven.
+    NotSsh,
+    /// A TCP port answers.
+    Port,
+    /// An HTTP address answers with success.
+    Http,
+    /// The power state, by the hypervisor.
+    Power,
+    /// Whether the guest on the hypervisor is the one meant.
+    Identity,
+    /// Whether a lock holds the guest on the hypervisor.
+    Locked,
+}
+
+/// An expression whose type has been checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Expr {
+    /// A constant.
+    Const(Value),
+    /// A local value.
+    Slot(Slot),
+    /// A variable of a host, as a value of a type.
+    Variable(Box<Expr>, String, Type),
+    /// The hypervisor of a host.
+    Hypervisor(Box<Expr>),
+    /// The machine that runs the plan.
+    Controller,
+    /// Texts, one after the other.
+    Text(Vec<Expr>),
+    /// A list.
+    List(Vec<Expr>),
+    /// A member or method of a value.
+    Member(Box<Expr>, String, Vec<Expr>),
+    /// An item.
+    Index(Box<Expr>, Box<Expr>),
+    /// A value as another type.
+    Convert(Box<Expr>, Type),
+    /// `-x`
+    Negate(Box<Expr>),
+    /// `not x`
+    Not(Box<Expr>),
+    /// `a + b`
+    Binary(Op, Box<Expr>, Box<Expr>),
+    /// A probe. Compiling takes these out of expressions.
+    Probe(Callee, Vec<Expr>),
+}
+
+/// The operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the operators' own")]
+pub enum Op {
+    Times,
+    Divided,
+    Plus,
+    Minus,
+    Equal,
+    NotEqual,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+    In,
+    NotIn,
+    Contains,
+    Matches,
+    And,
+    Or,
+}
+
+/// What a command does to the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Nothing.
+    Read,
+    /// Something.
+    Change,
+    /// A guest is on after it.
+    PowerOn,
+    /// A guest is off after it.
+    PowerOff,
+    /// A guest was off and is on after it.
+    PowerCycle,
+    /// Something is lost.
+    Destroy,
+}
+
+impl Effect {
+    /// Whether it changes the power state.
+    pub fn is_power(self) -> bool {
+        matches!(self, Effect::PowerOn | Effect::PowerOff | Effect::PowerCycle)
+    }
+}
+
+/// Whose power a command changes, or whom it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Whom {
+    /// No guest.
+    Nobody,
+    /// The subject, from its hypervisor.
+    Subject,
+    /// The host that carries out the command.
+    Itself,
+}
+
+/// A command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    /// The host that carries it out.
+    pub place: Expr,
+    /// The user to become.
+    pub user: Option<String>,
+    /// The words.
+    pub words: Vec<Word>,
+    /// How long the plan waits; `None` for the default of the effect.
+    pub within: Option<Expr>,
+    /// Exit codes that are success; `None` for any.
+    pub accept: Option<Vec<i64>>,
+    /// Attempts and pause.
+    pub retry: Option<(u64, u64)>,
+    /// Environment.
+    pub env: Vec<(String, Expr)>,
+    /// Standard input.
+    pub stdin: Option<Expr>,
+    /// What it does.
+    pub effect: Effect,
+    /// Whom it names.
+    pub whom: Whom,
+    /// Whether it is left to finish when the plan stops waiting.
+    pub left: bool,
+    /// What a lock means.
+    pub when_locked: WhenLocked,
+    /// Guards left out, and why.
+    pub unguarded: Option<(Vec<String>, String)>,
+    /// Texts of stderr that mean that it was not started.
+    pub not_started: Vec<String>,
+    /// Texts of stderr that mean that a lock holds the guest.
+    pub locked: Vec<String>,
+    /// As written.
+    pub text: String,
+}
+
+/// What a lock means for a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WhenLocked {
+    /// The guest is refused.
+    #[default]
+    Fail,
+    /// The guest is done.
+    Skip,
+    /// Wait for it, at most so many milliseconds.
+    Wait(u64),
+}
+
+/// A word of a command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Word {
+    /// One word, made of parts.
+    One {
+        /// The parts.
+        parts: Vec<Part>,
+        /// Whether a leading `-` that comes from a value is refused.
+        guarded: bool,
+    },
+    /// Each item of a list.
+    Spread {
+        /// The list.
+        list: Expr,
+        /// Whether a leading `-` that comes from a value is refused.
+        guarded: bool,
+    },
+}
+
+/// A part of a word.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Part {
+    /// As written.
+    Text(String),
+    /// A value's text.
+    Value(Expr),
+    /// A time span as a number of this many milliseconds, rounded up (`--timeout` in seconds is 1000).
+    Units(Expr, u64),
+}

@@ -1,0 +1,164 @@
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Checks and runs maintenance plans of virtual machines. The hypervisor is the authority on power.
+#[derive(Debug, Parser)]
+#[command(name = "hostler", version, about, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Colours: by the terminal, always, or never
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+    /// Problems as sentences, for a screen reader
+    #[arg(long, global = true)]
+    pub(crate) narrated: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a plan, or a script of statements
+    Run(RunArguments),
+    /// Check plans for every target, without any connection
+    Check(CheckArguments),
+    /// Show what a plan would do, host by host and guard by guard, without any connection
+    Plan(DryArguments),
+    /// Explain the code of a diagnostic, with an example
+    Explain(ExplainArguments),
+    /// Make a site in a folder, from its ansible.cfg where there is one
+    Init(InitArguments),
+    /// Show the inventory
+    Inventory(InventoryArguments),
+}
+
+/// Where the site is.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct SiteArguments {
+    /// The site's folder [default: the nearest above the plan with a hostler.toml, else the plan's own]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) site: Option<String>,
+    /// An inventory: a file or a folder; may be repeated [default: what hostler.toml says, else the folder `inventory`]
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) inventory: Vec<String>,
+    /// A file with the password of Ansible vaults; may be repeated [default: what hostler.toml says, else
+    /// $ANSIBLE_VAULT_PASSWORD_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vault_password_file: Vec<String>,
+    /// As --vault-password-file, for vaults of a label
+    #[arg(long, value_name = "LABEL@FILE")]
+    pub(crate) vault_id: Vec<String>,
+}
+
+/// Whom a plan is for, and with which values.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PlanArguments {
+    /// Whom: a host, a group, or a pattern; narrows what the plan's `for` names
+    #[arg(short, long, value_name = "PATTERN")]
+    pub(crate) target: Option<String>,
+    /// As --target, as people know it from ansible-playbook
+    #[arg(short, long, value_name = "PATTERN")]
+    pub(crate) limit: Option<String>,
+    /// Which plan of a file with several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) plan: Option<String>,
+    /// A value for a parameter of the plan: `--set min_free=5GiB`
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// The plan file
+    #[arg(required_unless_present = "eval", conflicts_with = "eval")]
+    pub(crate) file: Option<String>,
+    /// Statements from the command line, instead of a file
+    #[arg(short, long, value_name = "STATEMENTS")]
+    pub(crate) eval: Option<String>,
+    #[command(flatten)]
+    pub(crate) plan: PlanArguments,
+    #[command(flatten)]
+    pub(crate) site: SiteArguments,
+    /// Run in the simulated site: no connection, no process, virtual time
+    #[arg(long)]
+    pub(crate) lab: bool,
+    /// When the lab's clock starts, as `2026-01-03 22:00` [default: when the plan's window opens]
+    #[arg(long, value_name = "TIME", requires = "lab")]
+    pub(crate) now: Option<String>,
+    /// Answer yes to every `confirm`
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Plan files
+    #[arg(required_unless_present = "eval", conflicts_with = "eval")]
+    pub(crate) files: Vec<String>,
+    /// Statements from the command line, instead of files
+    #[arg(short, long, value_name = "STATEMENTS")]
+    pub(crate) eval: Option<String>,
+    #[command(flatten)]
+    pub(crate) plan: PlanArguments,
+    #[command(flatten)]
+    pub(crate) site: SiteArguments,
+    /// How problems are written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DryArguments {
+    /// The plan file
+    #[arg(required_unless_present = "eval", conflicts_with = "eval")]
+    pub(crate) file: Option<String>,
+    /// Statements from the command line, instead of a file
+    #[arg(short, long, value_name = "STATEMENTS")]
+    pub(crate) eval: Option<String>,
+    #[command(flatten)]
+    pub(crate) plan: PlanArguments,
+    #[command(flatten)]
+    pub(crate) site: SiteArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The code, such as `power/left-off`, or its last part [default: list all]
+    pub(crate) code: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// The folder [default: this one]
+    pub(crate) folder: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InventoryArguments {
+    /// Everything, as `ansible-inventory --list` prints it
+    #[arg(long, required = true)]
+    pub(crate) list: bool,
+    #[command(flatten)]
+    pub(crate) site: SiteArguments,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_string(), value.to_string())),
+        _ => Err("write it as NAME=VALUE".to_string()),
+    }
+}

@@ -1,0 +1,84 @@
+//! `hostler check`, and what `run` shares with it.
+
+use super::arguments::{CheckArguments, Format, PlanArguments};
+use super::disk::Disk;
+use super::site::{self, Loaded};
+use super::terminal::Terminal;
+use super::{GOOD, REFUSED};
+use crate::check::{self, Checked, Request};
+use crate::diag::{Diagnostic, Problems, json};
+use crate::text::{Files, Sources};
+
+/// The name of statements from the command line.
+const EVAL: &str = "-e";
+
+pub(crate) fn check(arguments: &CheckArguments, terminal: &mut Terminal) -> u8 {
+    let mut sources = Sources::new();
+    let mut problems = Problems::new();
+    let loaded = site::load(&arguments.site, &arguments.files, &mut sources, &mut problems);
+    let mut diagnostics: Vec<Diagnostic> = Vec::new();
+    let texts: Vec<(String, Option<String>)> = match &arguments.eval {
+        Some(text) => vec![(EVAL.to_string(), Some(text.clone()))],
+        None => arguments.files.iter().map(|file| (file.clone(), None)).collect(),
+    };
+    for (name, text) in texts {
+        let checked =
+            check_one(&name, text, &arguments.plan, false, &loaded, &mut sources, std::mem::take(&mut problems));
+        for diagnostic in checked.diagnostics {
+            if !diagnostics.contains(&diagnostic) {
+                diagnostics.push(diagnostic);
+            }
+        }
+    }
+    match arguments.format {
+        Format::Json => {
+            let object = json::object(&sources, &diagnostics);
+            terminal.say(&serde_json::to_string_pretty(&object).unwrap_or_default());
+        }
+        Format::Text => terminal.problems(&sources, &diagnostics),
+    }
+    if diagnostics.iter().any(Diagnostic::is_error) { REFUSED } else { GOOD }
+}
+
+/// Checks one file, or statements from the command line.
+pub(crate) fn check_one(
+    name: &str,
+    text: Option<String>,
+    plan: &PlanArguments,
+    one_plan: bool,
+    loaded: &Loaded,
+    sources: &mut Sources,
+    mut problems: Problems,
+) -> Checked {
+    let text = match text.map(Ok).unwrap_or_else(|| read(name)) {
+        Ok(text) => text,
+        Err(diagnostic) => {
+            problems.push(*diagnostic);
+            return Checked { programs: Vec::new(), diagnostics: problems.sorted() };
+        }
+    };
+    let request = Request {
+        name: name.to_string(),
+        text,
+        plan: plan.plan.clone(),
+        target: plan.target.clone(),
+        limit: plan.limit.clone(),
+        arguments: plan.set.clone(),
+        one_plan,
+    };
+    check::check(&Disk, sources, &loaded.inventory, &loaded.site, &request, problems)
+}
+
+/// The text of a plan file.
+pub(crate) fn read(file: &str) -> Result<String, Box<Diagnostic>> {
+    let unreadable = |message: String| Box::new(Diagnostic::nowhere("run/unreadable", message));
+    let bytes = match Disk.read(file) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Err(unreadable(format!("there is no file `{file}`"))),
+        Err(error) => return Err(unreadable(error.to_string())),
+    };
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        unreadable(format!("`{file}` is no UTF-8 text: byte {at} is none"))
+    })
+}

@@ -1,0 +1,46 @@
+//! The command line: arguments, terminal, exit codes. It builds the world and hands it in.
+
+mod arguments;
+mod check;
+mod clock;
+mod desk;
+mod disk;
+mod endpoints;
+mod explain;
+mod init;
+mod inventory;
+mod lab;
+mod notify;
+mod plan;
+mod run;
+mod site;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use disk::Disk;
+
+use arguments::{Arguments, Command};
+use terminal::Terminal;
+
+/// Everything went well.
+pub(crate) const GOOD: u8 = 0;
+/// Nothing was begun: the plan, the inventory or the command line is at fault.
+pub(crate) const REFUSED: u8 = 2;
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut terminal = Terminal::new(arguments.color, arguments.narrated);
+    let code = match &arguments.command {
+        Command::Run(run) => run::run(run, &mut terminal),
+        Command::Check(check) => check::check(check, &mut terminal),
+        Command::Plan(plan) => plan::plan(plan, &mut terminal),
+        Command::Explain(explain) => explain::explain(explain, &mut terminal),
+        Command::Init(init) => init::init(init, &mut terminal),
+        Command::Inventory(inventory) => inventory::inventory(inventory, &mut terminal),
+    };
+    ExitCode::from(code)
+}

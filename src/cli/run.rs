@@ -1,0 +1,145 @@
+//! `hostler run`.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use jiff::Zoned;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::arguments::{Format, RunArguments};
+use super::desk::Controller;
+use super::terminal::Terminal;
+use super::{REFUSED, check, clock, endpoints, lab, site};
+use crate::code::{Code, Expr, Instruction, SecretSource, Value, compile};
+use crate::diag::Problems;
+use crate::hosts::{Hosts, HostsWorld, Options};
+use crate::machine::Note;
+use crate::report::{Summary, line};
+use crate::run::drive;
+use crate::text::Sources;
+
+pub(crate) fn run(arguments: &RunArguments, terminal: &mut Terminal) -> u8 {
+    let mut sources = Sources::new();
+    let mut problems = Problems::new();
+    let files: Vec<String> = arguments.file.iter().cloned().collect();
+    let loaded = site::load(&arguments.site, &files, &mut sources, &mut problems);
+    let name = arguments.file.as_deref().unwrap_or("-e");
+    let checked =
+        check::check_one(name, arguments.eval.clone(), &arguments.plan, true, &loaded, &mut sources, problems);
+    terminal.problems(&sources, &checked.diagnostics);
+    if checked.has_errors() {
+        return REFUSED;
+    }
+    let Some(program) = checked.programs.first() else { return REFUSED };
+    let code = Arc::new(compile(program, &sources));
+    let mut summary = Summary::new(&code.plan().name);
+    if let Err(why) = carry_out(arguments, &code, &loaded, &mut summary, terminal) {
+        terminal.remark(&format!("error: {why}"));
+        return REFUSED;
+    }
+    match arguments.format {
+        Format::Text => terminal.say(&format!("\n{}", summary.text().trim_end())),
+        Format::Json => terminal.say(&serde_json::to_string_pretty(&summary.json()).unwrap_or_default()),
+    }
+    summary.exit_code()
+}
+
+fn carry_out(
+    arguments: &RunArguments,
+    code: &Arc<Code>,
+    loaded: &site::Loaded,
+    summary: &mut Summary,
+    terminal: &mut Terminal,
+) -> Result<(), String> {
+    let zone = clock::zone(loaded.site.timezone.as_deref())?;
+    let now = Zoned::now().with_time_zone(zone.clone());
+    let targets = code.plans.iter().flat_map(|plan| &plan.targets);
+    let width = targets.map(|name| name.chars().count()).max().unwrap_or(0);
+    let shows_progress = arguments.format == Format::Text;
+    let mut tell = |terminal: &mut Terminal, note: &Note| {
+        summary.take(note);
+        if shows_progress && let Some(line) = line(note, width) {
+            terminal.say(&line);
+        }
+    };
+    if arguments.lab {
+        let begins = match &arguments.now {
+            Some(text) => clock::time(text, &zone)?,
+            None => clock::lab_start(code, &now),
+        };
+        if shows_progress {
+            let begins = begins.strftime("%a %Y-%m-%d %H:%M %Z");
+            terminal.say(&format!("In the lab: simulated machines, virtual time from {begins}\n"));
+        }
+        let windows = clock::windows(code, &begins);
+        lab::run(code, windows, |note| tell(terminal, note)).map_err(|error| error.to_string())?;
+        return Ok(());
+    }
+    if arguments.now.is_some() {
+        return Err("`--now` sets the clock of the lab; it goes with `--lab`".to_string());
+    }
+    before_the_first_connection(arguments, code)?;
+    let windows = clock::windows(code, &now);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let endpoints = endpoints::endpoints(&loaded.inventory);
+        let hosts = Hosts::new(endpoints, Options::default()).map_err(|error| error.to_string())?;
+        let desk = Controller {
+            channels: loaded.site.notify.clone(),
+            inventory: loaded.inventory.clone(),
+            yes: arguments.yes,
+        };
+        let users = endpoints::become_users(&loaded.inventory);
+        let mut world = HostsWorld::new(Arc::new(hosts), Arc::new(desk), users);
+        let interrupts = Interrupts::new().map_err(|error| error.to_string())?;
+        drive(code.clone(), &mut world, windows, || interrupts.next(), |note| tell(terminal, note)).await;
+        Ok(())
+    })
+}
+
+/// Ctrl-C, and the signal that a service manager sends. A signal between two waits is kept.
+struct Interrupts(Arc<tokio::sync::Notify>);
+
+impl Interrupts {
+    fn new() -> std::io::Result<Interrupts> {
+        let notify = Arc::new(tokio::sync::Notify::new());
+        for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+            let mut signals = signal(kind)?;
+            let notify = notify.clone();
+            tokio::spawn(async move {
+                while signals.recv().await.is_some() {
+                    notify.notify_one();
+                }
+            });
+        }
+        Ok(Interrupts(notify))
+    }
+
+    fn next(&self) -> impl Future<Output = ()> + use<> {
+        let notify = self.0.clone();
+        async move { notify.notified().await }
+    }
+}
+
+/// What would be found out in the middle of the night is found out now: questions that nobody could answer, and
+/// secrets that are not there.
+fn before_the_first_connection(arguments: &RunArguments, code: &Code) -> Result<(), String> {
+    let instructions = || code.procs.iter().flat_map(|proc| &proc.instructions);
+    let asks = instructions().any(|instruction| matches!(instruction, Instruction::Confirm(_)));
+    if asks && !arguments.yes && !std::io::stdin().is_terminal() {
+        return Err(
+            "the plan asks a person (`confirm`), and there is no terminal to ask at; answer beforehand with `--yes`"
+                .to_string(),
+        );
+    }
+    let initial = code.procs.iter().flat_map(|proc| proc.initial.iter().flatten());
+    for value in initial {
+        if let Expr::Const(Value::Secret(SecretSource::Env(name))) = value
+            && std::env::var_os(name).is_none()
+        {
+            return Err(format!("the plan takes a secret from the environment variable `{name}`, which is not set"));
+        }
+    }
+    Ok(())
+}

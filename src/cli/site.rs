@@ -1,0 +1,174 @@
+//! Where a site is, what its `hostler.toml` says, and its inventory.
+
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+
+use super::arguments::SiteArguments;
+use super::disk::Disk;
+use crate::check::{Channel, Site};
+use crate::diag::{Diagnostic, Problems};
+use crate::inventory::{self, Inventory, VaultKeys};
+use crate::text::{Files, Sources, Span};
+
+/// A site that was read.
+pub(crate) struct Loaded {
+    pub(crate) site: Site,
+    pub(crate) inventory: Inventory,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    edition: Option<toml::Spanned<i64>>,
+    #[serde(default)]
+    controller: Option<String>,
+    #[serde(default)]
+    timezone: Option<String>,
+    #[serde(default)]
+    inventory: Option<OneOrMany>,
+    #[serde(default)]
+    hypervisor: Option<String>,
+    #[serde(default)]
+    vault_password_file: Option<String>,
+    #[serde(default)]
+    notify: IndexMap<String, Channel>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// The folder of the site that a plan belongs to.
+pub(crate) fn folder(arguments: &SiteArguments, plan: Option<&str>) -> String {
+    if let Some(site) = &arguments.site {
+        return site.trim_end_matches('/').to_string();
+    }
+    let start =
+        plan.map_or(PathBuf::from("."), |plan| Path::new(plan).parent().map_or(PathBuf::from("."), Path::to_path_buf));
+    let start = if start.as_os_str().is_empty() { PathBuf::from(".") } else { start };
+    let found = std::fs::canonicalize(&start).ok().and_then(|whole| {
+        let ups = whole.ancestors().position(|folder| folder.join("hostler.toml").is_file())?;
+        // Written as a person would: relative to where the plan is.
+        Some((0..ups).fold(start.clone(), |folder, _| folder.join("..")))
+    });
+    tidy(&found.unwrap_or(start))
+}
+
+fn tidy(path: &Path) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for component in path.components() {
+        match component {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir if parts.last().is_some_and(|last| last != ".." && last != "/") => {
+                parts.pop();
+            }
+            other => parts.push(other.as_os_str().to_string_lossy().into_owned()),
+        }
+    }
+    let text = parts.join("/").replacen("//", "/", 1);
+    if text.is_empty() { ".".to_string() } else { text }
+}
+
+fn join(folder: &str, path: &str) -> String {
+    if folder == "." || path.starts_with('/') { path.to_string() } else { format!("{folder}/{path}") }
+}
+
+/// Reads the site: `hostler.toml`, where there is one, and the inventory.
+pub(crate) fn load(
+    arguments: &SiteArguments,
+    plans: &[String],
+    sources: &mut Sources,
+    problems: &mut Problems,
+) -> Loaded {
+    let folder = folder(arguments, plans.first().map(String::as_str));
+    let file = read_file(&join(&folder, "hostler.toml"), sources, problems);
+    let mut paths = arguments.inventory.clone();
+    if paths.is_empty() {
+        paths = match file.inventory {
+            Some(OneOrMany::One(path)) => vec![join(&folder, &path)],
+            Some(OneOrMany::Many(paths)) => paths.iter().map(|path| join(&folder, path)).collect(),
+            None => vec![join(&folder, "inventory")],
+        };
+    }
+    let mut beside: Vec<String> = vec![folder.clone()];
+    for plan in plans {
+        let parent = Path::new(plan).parent().map_or(".".to_string(), tidy);
+        if !beside.contains(&parent) {
+            beside.push(parent);
+        }
+    }
+    let vault = vault_keys(arguments, file.vault_password_file.map(|path| join(&folder, &path)), problems);
+    let request = inventory::Request { sources: &paths, beside: &beside, vault: &vault };
+    let inventory = inventory::load(&Disk, &request, sources, problems);
+    let site =
+        Site { controller: file.controller, timezone: file.timezone, hypervisor: file.hypervisor, notify: file.notify };
+    Loaded { site, inventory }
+}
+
+/// The passwords that are named; an executable that would print one is not run.
+fn vault_keys(arguments: &SiteArguments, setting: Option<String>, problems: &mut Problems) -> VaultKeys {
+    let mut keys = VaultKeys::new();
+    let mut add = |label: Option<&str>, path: &str| {
+        if let Err(problem) = keys.add_file(&Disk, label, path) {
+            problems.push(*problem);
+        }
+    };
+    for id in &arguments.vault_id {
+        match id.split_once('@') {
+            Some((label, path)) => add(Some(label), path),
+            None => add(None, id),
+        }
+    }
+    for path in &arguments.vault_password_file {
+        add(None, path);
+    }
+    if arguments.vault_id.is_empty() && arguments.vault_password_file.is_empty() {
+        let named = std::env::var("ANSIBLE_VAULT_PASSWORD_FILE").ok().filter(|path| !path.is_empty());
+        if let Some(path) = setting.or(named) {
+            add(None, &path);
+        }
+    }
+    keys
+}
+
+fn read_file(path: &str, sources: &mut Sources, problems: &mut Problems) -> File {
+    let bytes = match Disk.read(path) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return File::default(),
+        Err(error) => {
+            problems.push(Diagnostic::nowhere("site/unreadable", error.to_string()));
+            return File::default();
+        }
+    };
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let base = sources.add(path, &text).start;
+    let at = |range: std::ops::Range<usize>| Span::new(base + range.start as u32, base + range.end as u32);
+    match toml::from_str::<File>(&text) {
+        Ok(file) => {
+            if let Some(edition) = &file.edition
+                && *edition.get_ref() != 2026
+            {
+                let message = format!("this program does not know edition {}", edition.get_ref());
+                problems.push(
+                    Diagnostic::error("syntax/unknown-edition", at(edition.span()), message)
+                        .help("write `edition = 2026`"),
+                );
+            }
+            file
+        }
+        Err(error) => {
+            let span = at(error.span().unwrap_or(0..0));
+            let message = error.message().lines().next().unwrap_or("this can not be read").to_string();
+            problems.push(Diagnostic::error("site/bad-setting", span, message).help(
+                "the settings are `edition`, `controller`, `timezone`, `inventory`, `hypervisor`, `vault_password_file` and `[notify.NAME]`",
+            ));
+            File::default()
+        }
+    }
+}

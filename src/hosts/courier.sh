@@ -1,0 +1,240 @@
+#hostler courier, protocol 1
+# The host's side: one POSIX shell that takes requests on its standard input and frames replies on its standard
+# output. It is sent over the connection by `courier.rs`, which drops comments, and sets N (a nonce that only the
+# two sides know) in front. It must run in dash, in busybox's ash and in bash.
+#
+# A request is one line of fields; its values are encoded (`value` below) and decoded by `printf %b`, so that no
+# shell ever parses one:
+#   r ID STDIN COUNT WORD... [NAME VALUE]...   a reading command: in a process group of its own, which `k` can end
+#   c ID STDIN COUNT WORD... [NAME VALUE]...   a changing command: the same, and nothing here ever ends it
+#   k ID                                       end the reading command ID: TERM, then KILL
+#   d ID...                                    these are over and done: remove their files
+#   h                                          the controller is alive
+#
+# A reply is three marks, each the nonce on a line of its own, with the raw bytes of the two streams between them.
+# Lengths would cost two more processes a reply; a mark that no command can know costs none.
+
+umask 022
+# The environment is a defined one: nothing that a login, PAM or sudo has set reaches a command.
+clean() {
+  set -f
+  IFS='
+'
+  for l in $(export -p); do
+    case $l in
+    'export '*) l=${l#export } ;;
+    'declare -x '*) l=${l#declare -x } ;;
+    *) continue ;;
+    esac
+    l=${l%%=*}
+    case $l in
+    HOME | USER | BASHOPTS | SHELLOPTS | PWD | OLDPWD | _ | *[!A-Za-z0-9_]*) ;;
+    *) unset "$l" ;;
+    esac
+  done
+  IFS=' '
+}
+clean
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+[ -n "$USER" ] || USER=$(id -un)
+LOGNAME=$USER
+export PATH LC_ALL HOME USER LOGNAME
+cd /
+unset OLDPWD
+
+# Files of ours hold what commands print until it is sent: in memory where the host has a place for that, so that a
+# full disk stops nobody from looking.
+d=
+for l in /dev/shm /run /tmp /var/tmp "$HOME"; do
+  if mkdir -m 700 "$l/.hostler-$N" 2>/dev/null; then
+    d=$l/.hostler-$N
+    break
+  fi
+done
+if [ -z "$d" ] || ! mkfifo -m 600 "$d/turn"; then
+  printf '\n%s no-room\n' "$N"
+  exit 1
+fi
+# Whoever has read the one line from this pipe may write to the connection. No process is needed to take the turn,
+# and none to give it back.
+exec 9<>"$d/turn"
+echo >&9
+: >"$d/beat"
+
+# Gives commands a process group of their own.
+for s in /usr/bin/setsid /bin/setsid /usr/sbin/setsid ''; do
+  [ -x "$s" ] && break
+done
+
+# value FIELD: sets v to the field's value. A field that begins with % is encoded, any other is its own value.
+value() {
+  case $1 in
+  %*)
+    v=$(printf '%b.' "${1#%}")
+    v=${v%.}
+    ;;
+  *) v=$1 ;;
+  esac
+}
+
+# become N WORD... [NAME VALUE]...: becomes the command.
+become() {
+  n=$1
+  shift
+  while [ "$n" -gt 0 ]; do
+    value "$1"
+    shift
+    set -- "$@" "$v"
+    n=$((n - 1))
+  done
+  LC_ALL=C.UTF-8
+  export LC_ALL
+  while [ "$e" -gt 0 ]; do
+    value "$2"
+    export "$1=$v"
+    shift 2
+    e=$((e - 1))
+  done
+  if ! command -v -- "$1" >/dev/null 2>&1; then
+    printf '%s: command not found\n' "$1"
+    exit 127
+  fi >&2
+  # In blocks of 512 bytes: a reading command that prints for ever must not fill the host's memory.
+  [ "$kind" = c ] || ulimit -f 524288
+  if [ -n "$s" ]; then
+    exec "$s" -- "$@"
+  fi
+  exec "$@"
+}
+
+# The life of one request, in a child of the courier; `l` is its line.
+job() {
+  set -f
+  set -- $l
+  id=$2
+  kind=$1
+  in=$3
+  f=$d/$id
+  shift 3
+  e=$((($# - 1 - $1) / 2))
+  if [ "$in" = % ]; then
+    (become "$@") </dev/null >"$f.o" 2>"$f.e" 9>&- &
+  else
+    { printf '%b' "${in#%}" 2>/dev/null; } 9>&- | (become "$@") >"$f.o" 2>"$f.e" 9>&- &
+  fi
+  p=$!
+  [ "$kind" = c ] || echo "$p" >"$f.p"
+  wait "$p"
+  c=$?
+  [ "$kind" = c ] || : >"$f.p"
+  read -r l <&9
+  printf '\n%s r %s %s\n' "$N" "$id" "$c"
+  [ -s "$f.o" ] && head -c 1048577 "$f.o"
+  printf '\n%s s %s\n' "$N" "$id"
+  [ -s "$f.e" ] && head -c 1048577 "$f.e"
+  : >"$f.o"
+  : >"$f.e"
+  # Nothing touches the folder after this: the controller may close the connection at once.
+  printf '\n%s e %s\n' "$N" "$id"
+  echo >&9
+}
+
+# end FILE SIGNAL: to the process group of the reading command whose pid file this is, if it is still there.
+end() {
+  p=
+  read -r p <"$1" || return
+  [ -n "$p" ] && { kill -s "$2" -- "-$p" || kill -s "$2" "$p"; }
+} 2>/dev/null
+
+end_all() {
+  set +f
+  l=1
+  for f in "$d"/*.p; do
+    end "$f" TERM && l=0
+  done
+  set -f
+  return "$l"
+}
+
+leave() {
+  if end_all; then
+    sleep 1
+    set +f
+    for f in "$d"/*.p; do
+      end "$f" KILL
+    done
+  fi
+  rm -rf "$d" || {
+    sleep 1
+    rm -rf "$d"
+  }
+} 2>/dev/null
+
+# Looks after the courier itself: a connection that is dead without saying so (no beat for 60 to 90 s), or a courier that
+# was killed, must leave no command of ours behind.
+guard() {
+  trap 'kill "$p" 2>/dev/null; exit' TERM
+  m=0
+  b=
+  while :; do
+    sleep 30 &
+    p=$!
+    wait "$p"
+    read -r l <"$d/beat" || l=
+    if [ "$l" = "$b" ]; then m=$((m + 1)); else m=0; fi
+    b=$l
+    if [ "$m" -ge 2 ] || ! kill -0 "$$" 2>/dev/null; then
+      kill -s KILL "$$" 2>/dev/null
+      leave
+      exit
+    fi
+  done
+}
+guard </dev/null >/dev/null 2>&1 9>&- &
+g=$!
+
+b=
+t=
+u=
+read -r b </proc/sys/kernel/random/boot_id
+read -r t l </proc/uptime
+while IFS='	 ' read -r l u v; do
+  [ "$l" = Uid: ] && break
+done </proc/self/status
+printf '\n%s hello 1 %s %s %s %s\n' "$N" "${b:--}" "${t%% *}" "${u:--}" "$USER"
+
+t=0
+IFS=' '
+set -f
+while IFS= read -r l; do
+  case $l in
+  [rc]\ *)
+    job &
+    # Reaps those that ended.
+    jobs >/dev/null
+    ;;
+  k\ *)
+    f=$d/${l#k }.p
+    if end "$f" TERM; then
+      (
+        sleep 2
+        end "$f" KILL
+      ) </dev/null >/dev/null 2>&1 9>&- &
+    fi
+    ;;
+  d\ *)
+    for l in ${l#d }; do
+      set -- "$@" "$d/$l.o" "$d/$l.e" "$d/$l.p"
+    done
+    rm -f "$@" &
+    set --
+    ;;
+  h)
+    t=$((t + 1))
+    echo "$t" >"$d/beat"
+    ;;
+  esac
+done
+kill "$g"
+leave

@@ -1,0 +1,179 @@
+//! Real hosts as a world for the machine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::Hosts;
+use crate::code::SecretSource;
+use crate::machine::{Answer, Datum, Effect, EffectId, Greeting, Reply, Run, Trouble};
+use crate::run::{self, Request, World};
+
+/// How long an HTTP address may take to answer.
+const HTTP: Duration = Duration::from_secs(10);
+
+/// What only the command line can do: secrets, questions to a person, notifications.
+pub trait Desk: Send + Sync + 'static {
+    /// The secret that comes from a source; else why there is none.
+    fn secret(&self, source: &SecretSource) -> Result<String, String>;
+
+    /// Whether a person says yes.
+    fn confirm(&self, question: &str) -> bool;
+
+    /// Sends a notification; else why it was not sent.
+    fn notify(&self, channel: &str, subject: &str, fields: &[(String, String)]) -> Result<(), String>;
+}
+
+/// Real hosts, and the desk that this machine is.
+pub struct HostsWorld {
+    hosts: Arc<Hosts>,
+    desk: Arc<dyn Desk>,
+    /// Users that a host's commands become where the plan names none (`ansible_become`).
+    become_users: Arc<BTreeMap<String, String>>,
+    began: Instant,
+    under_way: usize,
+    send: mpsc::UnboundedSender<(EffectId, Answer)>,
+    receive: mpsc::UnboundedReceiver<(EffectId, Answer)>,
+}
+
+impl HostsWorld {
+    /// A world over these hosts.
+    pub fn new(hosts: Arc<Hosts>, desk: Arc<dyn Desk>, become_users: BTreeMap<String, String>) -> HostsWorld {
+        let (send, receive) = mpsc::unbounded_channel();
+        HostsWorld {
+            hosts,
+            desk,
+            become_users: Arc::new(become_users),
+            began: Instant::now(),
+            under_way: 0,
+            send,
+            receive,
+        }
+    }
+}
+
+impl World for HostsWorld {
+    fn begin(&mut self, id: EffectId, effect: Effect) {
+        if let Effect::Forget { host } = &effect {
+            self.hosts.forget(host);
+            return;
+        }
+        self.under_way += 1;
+        let (hosts, desk, send) = (self.hosts.clone(), self.desk.clone(), self.send.clone());
+        let become_users = self.become_users.clone();
+        tokio::spawn(async move {
+            let answer = carry_out(&hosts, &desk, &become_users, effect).await;
+            // Nobody listens only when the run is over.
+            let _ = send.send((id, answer));
+        });
+    }
+
+    async fn next(&mut self) -> Option<(u64, EffectId, Answer)> {
+        if self.under_way == 0 {
+            return None;
+        }
+        let (id, answer) = self.receive.recv().await?;
+        self.under_way -= 1;
+        Some((self.now(), id, answer))
+    }
+
+    fn now(&self) -> u64 {
+        self.began.elapsed().as_millis() as u64
+    }
+}
+
+async fn carry_out(
+    hosts: &Hosts,
+    desk: &Arc<dyn Desk>,
+    become_users: &BTreeMap<String, String>,
+    effect: Effect,
+) -> Answer {
+    match effect {
+        Effect::Run(run) => Answer::Ran(command(hosts, desk.as_ref(), become_users, *run).await),
+        Effect::Reach { host } => Answer::Reached(hosts.greet_fresh(&host).await.map(greeting).map_err(trouble)),
+        Effect::Port { host, port } => Answer::Truth(hosts.port(&host, port).await.map_err(trouble)),
+        Effect::Http { url } => {
+            Answer::Truth(Ok(tokio::task::spawn_blocking(move || answers(&url)).await.unwrap_or(false)))
+        }
+        Effect::Sleep { ms } => {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            Answer::Slept
+        }
+        Effect::Notify { channel, subject, fields } => {
+            let desk = desk.clone();
+            let sent = tokio::task::spawn_blocking(move || desk.notify(&channel, &subject, &fields).err()).await;
+            Answer::Notified(sent.unwrap_or_else(|why| Some(why.to_string())))
+        }
+        Effect::Confirm { question } => {
+            let desk = desk.clone();
+            Answer::Confirmed(tokio::task::spawn_blocking(move || desk.confirm(&question)).await.unwrap_or(false))
+        }
+        Effect::Forget { .. } => Answer::Slept,
+    }
+}
+
+async fn command(
+    hosts: &Hosts,
+    desk: &dyn Desk,
+    become_users: &BTreeMap<String, String>,
+    run: Run,
+) -> Result<Reply, Trouble> {
+    let host = run.host.clone();
+    let text = |datum: Datum| match datum {
+        Datum::Text(text) => Ok(text),
+        Datum::Secret(source) => {
+            desk.secret(&source).map_err(|why| Trouble::Refused { host: "controller".to_string(), why })
+        }
+    };
+    let mut env = Vec::new();
+    for (name, datum) in run.env {
+        env.push((name, text(datum)?));
+    }
+    let stdin = run.stdin.map(text).transpose()?.unwrap_or_default().into_bytes();
+    let request = Request {
+        user: run.user.or_else(|| become_users.get(&host).cloned()),
+        host,
+        argv: run.argv,
+        env,
+        stdin,
+        within: Duration::from_millis(run.within),
+        reading: run.reading,
+    };
+    hosts.run(&request).await.map(reply).map_err(trouble)
+}
+
+fn reply(reply: run::Reply) -> Reply {
+    Reply {
+        code: reply.code,
+        stdout: String::from_utf8_lossy(&reply.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&reply.stderr).into_owned(),
+        truncated: reply.truncated,
+        took: reply.took.as_millis() as u64,
+    }
+}
+
+fn greeting(greeting: run::Greeting) -> Greeting {
+    Greeting { boot_id: greeting.boot_id, uptime: (greeting.uptime * 1000.0) as u64 }
+}
+
+fn trouble(trouble: run::Trouble) -> Trouble {
+    match trouble {
+        run::Trouble::Unreachable { host, why } => Trouble::Unreachable { host, why },
+        run::Trouble::Refused { host, why } => Trouble::Refused { host, why },
+        run::Trouble::Timeout { host, after } => Trouble::Timeout { host, after: after.as_millis() as u64 },
+        run::Trouble::Unknown { host, why } => Trouble::Unknown { host, why },
+    }
+}
+
+/// Whether an address answers with a status of 200 to 399. Redirections count as answers and are not followed.
+fn answers(url: &str) -> bool {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(HTTP))
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .build()
+        .into();
+    agent.get(url).call().is_ok_and(|response| matches!(response.status().as_u16(), 200..=399))
+}

@@ -1,0 +1,310 @@
+//! What the machine asks of the world, what the world answers, and what there is to say about it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::code::{Failed, SecretSource};
+
+/// The number of an effect within a run, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EffectId(pub u64);
+
+/// What happens to a machine. Times are milliseconds since the run began.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The run begins.
+    Begin {
+        /// For each plan of the code the times when its window is open, from and to in milliseconds since the run
+        /// began (negative before). A plan without a window has none.
+        windows: Vec<Vec<(i64, i64)>>,
+    },
+    /// An effect gave a result.
+    Result {
+        /// Which effect.
+        id: EffectId,
+        /// When.
+        at: u64,
+        /// What.
+        answer: Answer,
+    },
+    /// A person wants the run to stop: nothing new is begun.
+    Interrupt {
+        /// When.
+        at: u64,
+    },
+}
+
+/// What a machine asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Effect {
+    /// A command on a host.
+    Run(Box<Run>),
+    /// A fresh connection to a host.
+    Reach {
+        /// The host.
+        host: String,
+    },
+    /// Whether a TCP port of a host answers.
+    Port {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// Whether an address answers with success.
+    Http {
+        /// The address.
+        url: String,
+    },
+    /// Some time passes.
+    Sleep {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// A notification.
+    Notify {
+        /// A channel of `hostler.toml`.
+        channel: String,
+        /// The subject line.
+        subject: String,
+        /// Rows.
+        fields: Vec<(String, String)>,
+    },
+    /// A question to a person.
+    Confirm {
+        /// The question.
+        question: String,
+    },
+    /// Connections to a host are dropped: its power is about to change. No answer is awaited.
+    Forget {
+        /// The host.
+        host: String,
+    },
+}
+
+/// A command that is to be run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The host that carries it out, by inventory name; `controller` for this machine.
+    pub host: String,
+    /// The user to become.
+    pub user: Option<String>,
+    /// The words.
+    pub argv: Vec<String>,
+    /// Environment.
+    pub env: Vec<(String, Datum)>,
+    /// Standard input.
+    pub stdin: Option<Datum>,
+    /// How long to wait, in milliseconds.
+    pub within: u64,
+    /// Whether it only reads.
+    pub reading: bool,
+    /// Why it is run.
+    pub purpose: Purpose,
+}
+
+/// Text, or a secret by its source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Datum {
+    /// Text.
+    Text(String),
+    /// A secret, resolved where it is used and nowhere else.
+    Secret(SecretSource),
+}
+
+/// Why a command is run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// The plan says so.
+    Plan,
+    /// A driver's script looks at a guest.
+    Look {
+        /// The driver.
+        driver: String,
+        /// The guest's inventory name.
+        guest: String,
+        /// Its identity on the hypervisor.
+        identity: String,
+    },
+}
+
+/// What the world answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// To `Run`.
+    Ran(Result<Reply, Trouble>),
+    /// To `Reach`.
+    Reached(Result<Greeting, Trouble>),
+    /// To `Port` and `Http`.
+    Truth(Result<bool, Trouble>),
+    /// To `Sleep`.
+    Slept,
+    /// To `Notify`: why it could not be sent.
+    Notified(Option<String>),
+    /// To `Confirm`.
+    Confirmed(bool),
+}
+
+/// What a command that ended gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// Exit status.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// Whether a stream was longer than what is kept.
+    pub truncated: bool,
+    /// How long it took, in milliseconds.
+    pub took: u64,
+}
+
+/// What a fresh connection proves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// The id of the host's boot.
+    pub boot_id: String,
+    /// Milliseconds since that boot.
+    pub uptime: u64,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trouble {
+    /// No connection; nothing was sent.
+    Unreachable {
+        /// Who is to blame.
+        host: String,
+        /// For a person.
+        why: String,
+    },
+    /// The host would not do it; nothing was started.
+    Refused {
+        /// Who is to blame.
+        host: String,
+        /// For a person.
+        why: String,
+    },
+    /// It did not end in time.
+    Timeout {
+        /// Where it ran.
+        host: String,
+        /// Milliseconds.
+        after: u64,
+    },
+    /// It was sent, and nobody knows what became of it.
+    Unknown {
+        /// Where it was sent.
+        host: String,
+        /// For a person.
+        why: String,
+    },
+}
+
+/// How it ended for a guest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// Every step was done.
+    Done,
+    /// Left alone, and why.
+    Skipped(String),
+    /// A step failed.
+    Failed(Failed),
+    /// A guard refused.
+    Refused(Failed),
+    /// Nobody knows what became of a step.
+    Unknown(Failed),
+    /// It was never begun, and why.
+    NotBegun(String),
+    /// A person stopped the run.
+    Interrupted(Failed),
+}
+
+impl Ending {
+    /// Whether the guest is as the plan wants it.
+    pub fn is_good(&self) -> bool {
+        matches!(self, Ending::Done | Ending::Skipped(_))
+    }
+}
+
+/// Something to say about a run. The report and the progress are folds over these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Milliseconds since the run began.
+    pub at: u64,
+    /// The plan.
+    pub plan: String,
+    /// The target that it is about; the plan itself for a plan without `for`.
+    pub guest: String,
+    /// What.
+    pub kind: NoteKind,
+}
+
+/// What there is to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NoteKind {
+    /// The plan begins with this target.
+    Began,
+    /// A plan begins, for so many targets.
+    PlanBegan(Vec<String>),
+    /// A command is given to a host.
+    Command {
+        /// The host.
+        host: String,
+        /// As the plan writes it.
+        text: String,
+        /// Whether it only reads.
+        reading: bool,
+    },
+    /// A command ended.
+    Ended {
+        /// Exit status.
+        code: i32,
+        /// Whether that is success.
+        good: bool,
+        /// Milliseconds.
+        took: u64,
+        /// What it said last, where it is no success.
+        said: String,
+    },
+    /// A guard held.
+    Guarded {
+        /// Its name.
+        guard: String,
+        /// What was seen.
+        seen: String,
+    },
+    /// A wait begins.
+    Waiting {
+        /// As the plan writes it.
+        text: String,
+    },
+    /// A wait ended well, with what proved it.
+    Proven {
+        /// As the plan writes it.
+        text: String,
+        /// What was seen.
+        evidence: String,
+        /// Milliseconds waited.
+        took: u64,
+    },
+    /// The plan, or the run, warns.
+    Warned(String),
+    /// A row of the report.
+    Recorded(String, String),
+    /// A notification was asked for.
+    Notified {
+        /// The channel.
+        channel: String,
+        /// The subject.
+        subject: String,
+        /// Rows.
+        fields: Vec<(String, String)>,
+    },
+    /// The next attempt after a failure.
+    Again(String),
+    /// What proves that a guest is well after its power changed.
+    Verified(String),
+    /// The end for this target.
+    Finished(Ending),
+}

@@ -1,0 +1,320 @@
+//! The guards: what must be so before a guest's power changes, and what proves that it is well after.
+
+use super::event::{Effect, Ending, NoteKind, Purpose, Run};
+use super::state::{Awaiting, Facts, GuestState, State, Way};
+use super::{Stepped, eval::about};
+use crate::code::{Effect as Kind, Guard, Role, Slot, Value, WhenLocked};
+
+/// How long a look may take, in milliseconds.
+const LOOK: u64 = 30_000;
+/// How long to wait before a lock is looked at again, in milliseconds.
+const LOCK_PAUSE: u64 = 10_000;
+
+impl State {
+    pub(super) fn guest(&mut self, i: usize, guest: &str) -> &mut GuestState {
+        self.fibers[i].guests.entry(guest.to_string()).or_default()
+    }
+
+    /// What the run knows of a guest's power, for reports and tests.
+    pub fn guest_state(&self, guest: &str) -> Option<&GuestState> {
+        self.fibers.iter().find_map(|fiber| fiber.guests.get(guest))
+    }
+
+    /// Looks at a guest from its hypervisor: one request, no command of the hypervisor's own.
+    pub(super) fn look(&mut self, i: usize, guest: &str, awaiting: Awaiting, out: &mut Stepped) -> Result<(), String> {
+        let facts = self.code.hosts.get(guest).ok_or_else(|| format!("`{guest}` is not in the inventory"))?;
+        let driver =
+            self.code.drivers.get(&facts.driver).ok_or_else(|| format!("there is no driver `{}`", facts.driver))?;
+        let host = facts.hypervisor.clone().ok_or_else(|| format!("`{guest}` has no hypervisor"))?;
+        let identity = facts.identity.clone().ok_or_else(|| format!("`{guest}` has no `{}`", driver.identity))?;
+        let argv = vec!["sh".to_string(), "-c".to_string(), driver.look.clone(), "look".to_string(), identity.clone()];
+        let purpose = Purpose::Look { driver: facts.driver.clone(), guest: guest.to_string(), identity };
+        let run = Run {
+            host,
+            user: Some("root".to_string()),
+            argv,
+            env: Vec::new(),
+            stdin: None,
+            within: LOOK,
+            reading: true,
+            purpose,
+        };
+        self.ask(i, Effect::Run(Box::new(run)), awaiting, out);
+        Ok(())
+    }
+
+    pub(super) fn guard(&mut self, i: usize, guard: &Guard, guest: &str, out: &mut Stepped) {
+        match guard {
+            Guard::Look => {
+                let awaiting = Awaiting::Look(guest.to_string());
+                if let Err(why) = self.look(i, guest, awaiting, out) {
+                    self.refuse(i, why, guest, out);
+                }
+            }
+            Guard::Identity => self.guard_identity(i, guest, out),
+            Guard::Present(effect) => self.guard_present(i, guest, *effect, out),
+            Guard::Unlocked(when, again) => self.guard_unlocked(i, guest, *when, *again, out),
+            Guard::Agent(slot) => self.guard_agent(i, guest, *slot, out),
+            Guard::Guests => {
+                let hosts = self.code.hosts.iter();
+                let mut guests: Vec<String> = hosts
+                    .filter(|(_, facts)| facts.role == Role::Guest && facts.hypervisor.as_deref() == Some(guest))
+                    .map(|(name, _)| name.clone())
+                    .rev()
+                    .collect();
+                if let Some(first) = guests.pop() {
+                    self.see_guest(i, first, guests, out);
+                }
+            }
+            Guard::Partners => {
+                let mut others = self.partners(i, guest);
+                if let Some(partner) = others.pop() {
+                    let awaiting = Awaiting::Partner { partner: partner.clone(), others, begun: true };
+                    self.ask(i, Effect::Reach { host: partner }, awaiting, out);
+                }
+            }
+            Guard::Baseline => {
+                if self.guest(i, guest).baseline.is_some() {
+                    return;
+                }
+                let effect = Effect::Reach { host: guest.to_string() };
+                self.ask(i, effect, Awaiting::Baseline(guest.to_string()), out);
+            }
+            Guard::Disrupt(effect) => {
+                let now = self.now;
+                let state = self.guest(i, guest);
+                state.was_disrupted = state.disrupted;
+                state.disrupted = true;
+                state.disrupted_at = now;
+                state.new_boot = None;
+                state.new_process = None;
+                state.agent = false;
+                if *effect != Kind::PowerOn {
+                    self.tell(Effect::Forget { host: guest.to_string() }, out);
+                }
+            }
+        }
+    }
+
+    /// The hosts that are never to be down together with a guest.
+    pub(super) fn partners(&self, i: usize, guest: &str) -> Vec<String> {
+        let plan = self.runs.get(self.fibers[i].run).map_or(self.code.entry, |run| run.plan);
+        let groups = self.code.plans[plan].schedule.never_together.iter();
+        let mut partners: Vec<String> = Vec::new();
+        for host in groups.filter(|group| group.iter().any(|host| host == guest)).flatten() {
+            if host != guest && !partners.contains(host) {
+                partners.push(host.clone());
+            }
+        }
+        partners
+    }
+
+    /// Looks at a guest of a hypervisor that is about to restart.
+    pub(super) fn see_guest(&mut self, i: usize, guest: String, others: Vec<String>, out: &mut Stepped) {
+        let awaiting = Awaiting::GuestSeen { guest: guest.clone(), others };
+        if let Err(why) = self.look(i, &guest, awaiting, out) {
+            self.refuse(i, why, &guest, out);
+        }
+    }
+
+    /// Waits for the next guest of a hypervisor that has restarted.
+    pub(super) fn see_next_guest(&mut self, i: usize, until: u64, out: &mut Stepped) {
+        if let Some(guest) = self.fibers[i].guests_to_see.first().cloned() {
+            let awaiting = Awaiting::GuestBack { guest: guest.clone(), until };
+            self.ask(i, Effect::Reach { host: guest }, awaiting, out);
+        }
+    }
+
+    fn facts(&mut self, i: usize, guest: &str) -> Facts {
+        self.guest(i, guest).facts.clone().unwrap_or_default()
+    }
+
+    fn guard_identity(&mut self, i: usize, guest: &str, out: &mut Stepped) {
+        let facts = self.facts(i, guest);
+        let Some(host) = self.code.hosts.get(guest).cloned() else { return };
+        let hypervisor = host.hypervisor.clone().unwrap_or_default();
+        let id = host.identity.clone().unwrap_or_default();
+        let refusal = if !facts.found {
+            match &facts.node {
+                Some(node) if facts.kind == "vm" => Some(format!(
+                    "guest {id} is not on `{hypervisor}` but on the node `{node}`: it has been migrated; write `hypervisor: …` for that node into `{}`",
+                    host.own_file
+                )),
+                _ if facts.kind == "container" => Some(format!(
+                    "{id} on `{hypervisor}` is a container, not a virtual machine; write `hostler_driver: proxmox_ct` into `{}`",
+                    host.own_file
+                )),
+                _ => Some(format!("`{hypervisor}` has no guest {id}; look at `vmid` in `{}`", host.own_file)),
+            }
+        } else if facts.template {
+            Some(format!("{id} on `{hypervisor}` is a template (`{}`)", facts.name))
+        } else if !facts.name.eq_ignore_ascii_case(&host.guest_name) {
+            Some(format!(
+                "guest {id} on `{hypervisor}` is called `{}`, not `{}`; if that is right, write `vm_name: {}` into `{}`",
+                facts.name, host.guest_name, facts.name, host.own_file
+            ))
+        } else {
+            match (&host.guest_uuid, &facts.uuid) {
+                (Some(wanted), Some(found)) if !wanted.eq_ignore_ascii_case(found) => Some(format!(
+                    "guest {id} on `{hypervisor}` has the UUID {found}, not {wanted}; look at `vm_uuid` in `{}`",
+                    host.own_file
+                )),
+                (Some(wanted), None) => {
+                    Some(format!("guest {id} on `{hypervisor}` shows no UUID, and `{guest}` is to have {wanted}"))
+                }
+                _ => None,
+            }
+        };
+        match refusal {
+            Some(why) => self.refuse(i, format!("identity: {why}"), guest, out),
+            None => {
+                let seen = format!("{id} on `{hypervisor}` is `{}`", facts.name);
+                self.note(i, NoteKind::Guarded { guard: "identity".to_string(), seen }, out);
+            }
+        }
+    }
+
+    fn guard_present(&mut self, i: usize, guest: &str, effect: Kind, out: &mut Stepped) {
+        let facts = self.facts(i, guest);
+        let disrupted = self.guest(i, guest).disrupted;
+        if effect != Kind::PowerOn && !disrupted && facts.power == "stopped" {
+            // A guest that somebody left off is not ours to start.
+            self.note(i, NoteKind::Warned(format!("`{guest}` was found off, and is left so")), out);
+            self.unwind(i, Way::End(Ending::Skipped("found off".to_string())), out);
+        }
+    }
+
+    fn guard_unlocked(&mut self, i: usize, guest: &str, when: WhenLocked, again: usize, out: &mut Stepped) {
+        let facts = self.facts(i, guest);
+        match facts.lock {
+            None => {
+                self.fibers[i].lock_until = None;
+                let seen = "no lock".to_string();
+                self.note(i, NoteKind::Guarded { guard: "unlocked".to_string(), seen }, out);
+            }
+            Some(lock) => self.locked(i, guest, &lock, when, again, out),
+        }
+    }
+
+    /// A lock holds the guest: what the plan says is done.
+    pub(super) fn locked(
+        &mut self,
+        i: usize,
+        guest: &str,
+        lock: &str,
+        when: WhenLocked,
+        again: usize,
+        out: &mut Stepped,
+    ) {
+        match when {
+            WhenLocked::Skip => {
+                let ending = Ending::Skipped(format!("locked ({lock})"));
+                self.unwind(i, Way::End(ending), out);
+            }
+            WhenLocked::Wait(ms) => {
+                let now = self.now;
+                let until = *self.fibers[i].lock_until.get_or_insert(now + ms);
+                if now >= until {
+                    self.fibers[i].lock_until = None;
+                    let message = format!("unlocked: `{guest}` is still locked ({lock}) after {}", about(ms));
+                    self.refuse(i, message, guest, out);
+                    return;
+                }
+                self.jump(i, again);
+                self.ask(i, Effect::Sleep { ms: LOCK_PAUSE.min(until - now) }, Awaiting::Nothing, out);
+            }
+            WhenLocked::Fail => {
+                let message = format!(
+                    "unlocked: `{guest}` is locked ({lock}); wait until that has ended, or write `when locked wait 30m` before the colon"
+                );
+                self.refuse(i, message, guest, out);
+            }
+        }
+    }
+
+    fn guard_agent(&mut self, i: usize, guest: &str, slot: Slot, out: &mut Stepped) {
+        let answer = self.fibers[i].frames.last().and_then(|frame| frame.slots.get(slot.0)).cloned();
+        match answer {
+            Some(Value::Bool(true)) => {
+                let seen = "the guest agent answers the hypervisor".to_string();
+                self.note(i, NoteKind::Guarded { guard: "agent".to_string(), seen }, out);
+            }
+            answer => {
+                let why = match answer {
+                    Some(Value::NoAnswer(why)) => why,
+                    _ => self.fibers[i].last_said.clone(),
+                };
+                let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+                self.refuse(i, format!("agent: the guest agent of `{guest}` does not answer{why}"), guest, out);
+            }
+        }
+    }
+
+    /// Whether the agent's yes is the new system's: only then it counts after a power action.
+    pub(super) fn evidence(
+        &mut self,
+        i: usize,
+        slot: Slot,
+        guest: &crate::code::Expr,
+        out: &mut Stepped,
+    ) -> Result<(), String> {
+        let guest = self.host_of(i, guest)?;
+        let answer = self.fibers[i].frames.last().and_then(|frame| frame.slots.get(slot.0)).cloned();
+        if answer != Some(Value::Bool(true)) {
+            return Ok(());
+        }
+        self.fibers[i].last_said = "the guest agent answers the hypervisor".to_string();
+        let state = self.guest(i, &guest);
+        if !state.disrupted {
+            return Ok(());
+        }
+        if state.new_boot.is_some() || state.new_process.is_some() {
+            self.agent_answered(i, &guest, out);
+            return Ok(());
+        }
+        self.look(i, &guest, Awaiting::Evidence(slot, guest.clone()), out)
+    }
+
+    pub(super) fn agent_answered(&mut self, i: usize, guest: &str, out: &mut Stepped) {
+        self.guest(i, guest).agent = true;
+        self.settle(i, guest, out);
+    }
+
+    /// A guest whose every proof is there is no longer disrupted.
+    pub(super) fn settle(&mut self, i: usize, guest: &str, out: &mut Stepped) {
+        let Some(host) = self.code.hosts.get(guest).cloned() else { return };
+        let state = self.guest(i, guest);
+        let is_guest = host.role == Role::Guest;
+        let agent = !is_guest || state.agent || !host.proof.iter().any(|proof| proof == "agent");
+        if state.disrupted && state.new_boot.is_some() && agent {
+            self.verified(i, guest, out);
+        }
+    }
+
+    pub(super) fn verified(&mut self, i: usize, guest: &str, out: &mut Stepped) {
+        let state = self.guest(i, guest);
+        if !state.disrupted {
+            return;
+        }
+        state.disrupted = false;
+        let old = state.baseline.as_ref().and_then(|baseline| baseline.boot_id.clone());
+        let new = state.new_boot.clone();
+        let agent = state.agent;
+        // The next power action is measured against this boot.
+        state.baseline = None;
+        let mut proof = match (old, new) {
+            (Some(old), Some(new)) => format!("new boot {} (was {})", start(&new), start(&old)),
+            (None, Some(new)) => format!("boot {}", start(&new)),
+            _ => "running".to_string(),
+        };
+        if agent {
+            proof.push_str(", agent answers");
+        }
+        self.note(i, NoteKind::Verified(proof), out);
+    }
+}
+
+/// The beginning of a boot id: enough to tell two apart.
+fn start(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
+}

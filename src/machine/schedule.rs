@@ -1,0 +1,373 @@
+//! Who is begun, and when no further guest is.
+
+use super::Stepped;
+use super::eval::{Scope, about};
+use super::event::{Answer, Effect, EffectId, Ending, Event, Note, NoteKind};
+use super::state::{Awaiting, Fiber, Frame, PlanRun, State, failed};
+use crate::code::{Effect as Kind, Instruction, Lenient, Value};
+
+/// Whether a guest can be begun now.
+enum Turn {
+    Now,
+    Later,
+    Never(String),
+}
+
+impl State {
+    /// Takes an event and answers what is to be done and said.
+    pub fn step(&mut self, event: Event) -> Stepped {
+        let mut out = Stepped::default();
+        match event {
+            Event::Begin { windows } => {
+                self.windows = windows;
+                self.begin_plan(self.code.entry, None, Vec::new(), &mut out);
+            }
+            Event::Result { id, at, answer } => {
+                self.now = self.now.max(at);
+                if let Some(fiber) = self.waiting.remove(&id) {
+                    self.take_answer(fiber, answer, &mut out);
+                }
+            }
+            Event::Interrupt { at } => {
+                self.now = self.now.max(at);
+                self.interrupts += 1;
+                self.interrupt_all(&mut out);
+            }
+        }
+        self.go_on(&mut out);
+        out
+    }
+
+    fn take_answer(&mut self, i: usize, answer: Answer, out: &mut Stepped) {
+        self.answered(i, answer, out);
+        if std::mem::take(&mut self.fibers[i].interrupted) && self.fibers[i].ended.is_none() {
+            self.fibers[i].awaiting = None;
+            if self.interrupts > 1 {
+                self.stop_now(i, out);
+            } else {
+                self.interrupt(i, out);
+            }
+        }
+        self.advance(i, out);
+    }
+
+    /// The first time nothing new is begun, and what is under way goes to its `finally`; the second time it stops
+    /// where it is. A command that changes something is waited for both times when it is about power, else the first.
+    fn interrupt_all(&mut self, out: &mut Stepped) {
+        for i in 0..self.fibers.len() {
+            let fiber = &self.fibers[i];
+            if !fiber.begun || fiber.ended.is_some() || fiber.awaiting == Some(Awaiting::Plan) {
+                continue;
+            }
+            match self.changing(i) {
+                Some(kind) if self.interrupts == 1 || kind.is_power() => self.fibers[i].interrupted = true,
+                _ => {
+                    self.waiting.retain(|_, fiber| *fiber != i);
+                    self.fibers[i].awaiting = None;
+                    if self.interrupts == 1 {
+                        self.interrupt(i, out);
+                        self.advance(i, out);
+                    } else {
+                        self.stop_now(i, out);
+                    }
+                }
+            }
+        }
+    }
+
+    fn stop_now(&mut self, i: usize, out: &mut Stepped) {
+        let mut stopped = failed("interrupted", "the run was stopped".to_string(), &self.fibers[i].host.clone());
+        stopped.step = self.step_text(i);
+        self.finish(i, Ending::Interrupted(stopped), out);
+    }
+
+    /// The effect of the changing command that a fiber waits for.
+    fn changing(&self, i: usize) -> Option<Kind> {
+        let fiber = &self.fibers[i];
+        let Some(Awaiting::Output { .. }) = &fiber.awaiting else { return None };
+        let frame = fiber.frames.last()?;
+        match self.code.procs[frame.proc].instructions.get(frame.pc.checked_sub(1)?)? {
+            Instruction::Run(command, _) if command.effect != Kind::Read => Some(command.effect),
+            _ => None,
+        }
+    }
+
+    /// A plan begins, for its targets or, without `for`, for itself.
+    pub(super) fn begin_plan(&mut self, plan: usize, parent: Option<usize>, args: Vec<Value>, out: &mut Stepped) {
+        let code = self.code.clone();
+        let header = &code.plans[plan];
+        let run = self.runs.len();
+        let first = self.fibers.len();
+        let own = [header.name.clone()];
+        let hosts: &[String] = if header.is_site { &own } else { &header.targets };
+        self.fibers.extend(hosts.iter().map(|host| Fiber { run, host: host.clone(), ..Fiber::default() }));
+        let end = self.fibers.len();
+        self.runs.push(PlanRun { plan, first, end, parent, args, stopped: None, over: false });
+        out.notes.push(Note {
+            at: self.now,
+            plan: header.name.clone(),
+            guest: header.name.clone(),
+            kind: NoteKind::PlanBegan(if header.is_site { Vec::new() } else { header.targets.clone() }),
+        });
+    }
+
+    /// Begins whoever can be begun, and ends the plans that are over.
+    fn go_on(&mut self, out: &mut Stepped) {
+        loop {
+            let mut changed = false;
+            for run in 0..self.runs.len() {
+                if self.runs[run].over {
+                    continue;
+                }
+                changed |= self.begin_next(run, out);
+                let fibers = self.runs[run].first..self.runs[run].end;
+                if fibers.clone().all(|i| self.fibers[i].ended.is_some()) {
+                    self.runs[run].over = true;
+                    changed = true;
+                    self.end_plan(run, out);
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
+    fn end_plan(&mut self, run: usize, out: &mut Stepped) {
+        let PlanRun { plan, first, end, parent, .. } = self.runs[run].clone();
+        let Some(parent) = parent else { return };
+        self.fibers[parent].awaiting = None;
+        let bad =
+            (first..end).filter(|i| self.fibers[*i].ended.as_ref().is_some_and(|ending| !ending.is_good())).count();
+        if self.interrupts > 0 {
+            self.interrupt(parent, out);
+        } else if bad > 0 {
+            let name = self.code.plans[plan].name.clone();
+            let message = format!("`{name}`: {bad} of {} did not end well", end - first);
+            self.fail(parent, failed("failed", message, &name), out);
+        }
+        self.advance(parent, out);
+    }
+
+    /// Whether anything was begun, or given up.
+    fn begin_next(&mut self, run: usize, out: &mut Stepped) -> bool {
+        let mut any = false;
+        loop {
+            let PlanRun { plan, first, end, .. } = self.runs[run];
+            if self.interrupts > 0 {
+                self.runs[run].stopped.get_or_insert_with(|| "the run was interrupted".to_string());
+            }
+            let all = end - first;
+            let bad = (first..end).filter(|i| self.ended_badly(*i)).count();
+            if bad >= self.code.plans[plan].schedule.stop_after.of(all) && self.runs[run].stopped.is_none() {
+                let plural = if bad == 1 { "target" } else { "targets" };
+                self.runs[run].stopped = Some(format!("stopped after {bad} {plural} did not end well"));
+            }
+            if let Some(why) = self.runs[run].stopped.clone() {
+                for i in (first..end).filter(|i| !self.fibers[*i].begun).collect::<Vec<_>>() {
+                    self.give_up(i, why.clone(), out);
+                    any = true;
+                }
+                return any;
+            }
+            let waiting: Vec<usize> = self.batch(run).filter(|i| !self.fibers[*i].begun).collect();
+            let mut begun = false;
+            for i in waiting.clone() {
+                match self.turn(run, i) {
+                    Turn::Now => {
+                        self.begin(i, out);
+                        self.advance(i, out);
+                        begun = true;
+                    }
+                    Turn::Later => continue,
+                    Turn::Never(why) => {
+                        self.give_up(i, why, out);
+                        begun = true;
+                    }
+                }
+                break;
+            }
+            any |= begun;
+            if begun {
+                continue;
+            }
+            let under_way = (first..end).any(|i| self.fibers[i].begun && self.fibers[i].ended.is_none());
+            match waiting.first() {
+                // Nobody is under way and nobody can be begun: a place is kept by a guest that did not end well.
+                Some(i) if !under_way => {
+                    let why = "its place is kept by a guest that did not end well".to_string();
+                    self.give_up(*i, why, out);
+                    any = true;
+                }
+                _ => return any,
+            }
+        }
+    }
+
+    fn ended_badly(&self, i: usize) -> bool {
+        self.fibers[i].ended.as_ref().is_some_and(|ending| !ending.is_good())
+    }
+
+    fn give_up(&mut self, i: usize, why: String, out: &mut Stepped) {
+        self.fibers[i].begun = true;
+        self.finish(i, Ending::NotBegun(why), out);
+    }
+
+    /// The fibers that may be begun as far as batches go.
+    fn batch(&self, run: usize) -> std::ops::Range<usize> {
+        let PlanRun { plan, first, end, .. } = self.runs[run];
+        let schedule = &self.code.plans[plan].schedule;
+        if !schedule.whole_batches {
+            return first..end;
+        }
+        let mut from = first;
+        let mut sizes = schedule.batches.iter();
+        let mut size = 1;
+        while from < end {
+            size = sizes.next().map_or(size, |share| share.of(end - first));
+            let to = (from + size).min(end);
+            if (from..to).any(|i| self.fibers[i].ended.is_none()) {
+                return from..to;
+            }
+            from = to;
+        }
+        end..end
+    }
+
+    fn turn(&self, run: usize, i: usize) -> Turn {
+        let PlanRun { plan, first, end, .. } = self.runs[run];
+        let header = &self.code.plans[plan];
+        let schedule = &header.schedule;
+        let under_way = |i: &usize| self.fibers[*i].begun && self.fibers[*i].ended.is_none();
+        // A guest that did not end well keeps its place: what was not to be down together is not made so.
+        let holds_place =
+            |i: &usize| self.fibers[*i].begun && !self.fibers[*i].ended.as_ref().is_some_and(Ending::is_good);
+        if !schedule.whole_batches {
+            let limit = schedule.batches.first().map_or(1, |share| share.of(end - first));
+            if (first..end).filter(under_way).count() >= limit {
+                return Turn::Later;
+            }
+        }
+        let hypervisor =
+            |i: usize| self.code.hosts.get(&self.fibers[i].host).and_then(|facts| facts.hypervisor.as_deref());
+        if let (Some(limit), Some(mine)) = (schedule.per_hypervisor, hypervisor(i)) {
+            let same = (first..end).filter(|other| holds_place(other) && hypervisor(*other) == Some(mine)).count();
+            if same >= limit {
+                return Turn::Later;
+            }
+        }
+        for partner in self.partners(i, &self.fibers[i].host) {
+            let Some(other) = (first..end).find(|other| self.fibers[*other].host == partner) else { continue };
+            if self.ended_badly(other) {
+                return Turn::Never(format!("partner not healthy: `{partner}` did not end well"));
+            }
+            if under_way(&other) {
+                return Turn::Later;
+            }
+        }
+        self.in_window(plan, i - first)
+    }
+
+    fn in_window(&self, plan: usize, target: usize) -> Turn {
+        let header = &self.code.plans[plan];
+        let (Some(window), Some(open)) = (&header.schedule.window, self.windows.get(plan)) else { return Turn::Now };
+        let now = self.now as i64;
+        let Some((_, closes)) = open.iter().find(|(opens, closes)| (*opens..*closes).contains(&now)) else {
+            let next = open.iter().map(|(opens, _)| *opens).find(|opens| *opens > now);
+            let next = next.map_or(String::new(), |opens| format!("; it opens in {}", about((opens - now) as u64)));
+            return Turn::Never(format!("window: it is outside \"{}\"{next}", window.text));
+        };
+        let longest = header.longest.get(target).copied().unwrap_or(0);
+        let left = (closes - now) as u64;
+        if longest > left {
+            return Turn::Never(format!(
+                "window: it can take {}, and the window closes in {}",
+                about(longest),
+                about(left)
+            ));
+        }
+        Turn::Now
+    }
+
+    fn begin(&mut self, i: usize, out: &mut Stepped) {
+        let code = self.code.clone();
+        let run = self.runs[self.fibers[i].run].clone();
+        let header = &code.plans[run.plan];
+        let body = &code.procs[header.body];
+        let mut slots = vec![Value::None; body.slots];
+        for (slot, initial) in slots.iter_mut().zip(&body.initial) {
+            let scope = Scope { code: &code, slots: &[] };
+            *slot = initial.as_ref().and_then(|expr| scope.eval(expr).ok()).unwrap_or(Value::None);
+        }
+        let first_param = usize::from(!header.is_site);
+        for (slot, value) in slots.iter_mut().skip(first_param).zip(run.args) {
+            *slot = value;
+        }
+        if !header.is_site
+            && let Some(first) = slots.first_mut()
+        {
+            *first = Value::Host(self.fibers[i].host.clone());
+        }
+        let now = self.now;
+        let fiber: &mut Fiber = &mut self.fibers[i];
+        fiber.begun = true;
+        fiber.deadline = header.schedule.deadline.map(|ms| now.saturating_add(ms));
+        fiber.frames = vec![Frame {
+            proc: header.body,
+            pc: 0,
+            slots,
+            result: None,
+            lenient: Lenient::No,
+            waits: 0,
+            value: Value::None,
+        }];
+        if header.is_site {
+            return;
+        }
+        self.note(i, NoteKind::Began, out);
+        let host = self.fibers[i].host.clone();
+        let mut others = self.partners(i, &host);
+        if let Some(partner) = others.pop() {
+            let awaiting = Awaiting::Partner { partner: partner.clone(), others, begun: false };
+            self.ask(i, Effect::Reach { host: partner }, awaiting, out);
+        }
+    }
+
+    /// The guest's way is at its end.
+    pub(super) fn finish(&mut self, i: usize, ending: Ending, out: &mut Stepped) {
+        let fiber = &mut self.fibers[i];
+        fiber.frames.clear();
+        fiber.handlers.clear();
+        fiber.pendings.clear();
+        fiber.waits.clear();
+        fiber.ended = Some(ending.clone());
+        self.note(i, NoteKind::Finished(ending), out);
+    }
+
+    /// Asks the world for something; the fiber waits for the answer.
+    pub(super) fn ask(&mut self, i: usize, effect: Effect, awaiting: Awaiting, out: &mut Stepped) {
+        let id = self.next_id();
+        self.waiting.insert(id, i);
+        self.fibers[i].awaiting = Some(awaiting);
+        out.effects.push((id, effect));
+    }
+
+    /// Tells the world something that gives no answer.
+    pub(super) fn tell(&mut self, effect: Effect, out: &mut Stepped) {
+        let id = self.next_id();
+        out.effects.push((id, effect));
+    }
+
+    fn next_id(&mut self) -> EffectId {
+        let id = EffectId(self.next_effect);
+        self.next_effect += 1;
+        id
+    }
+
+    pub(super) fn note(&self, i: usize, kind: NoteKind, out: &mut Stepped) {
+        let fiber = &self.fibers[i];
+        let plan = self.runs.get(fiber.run).map_or(self.code.entry, |run| run.plan);
+        let plan = self.code.plans[plan].name.clone();
+        out.notes.push(Note { at: self.now, plan, guest: fiber.host.clone(), kind });
+    }
+}

@@ -1,0 +1,212 @@
+//! The card's line over real OpenSSH servers: it restarts the guest that is meant, and no other.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that can not go on should stop"
+)]
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use support::Bed;
+
+const CARD: &str = "on pve: qm reboot $vmid; await ssh(guest); require agent(guest)";
+
+/// A hypervisor `pve` with the guest `pbs` (101), and their site.
+struct Site {
+    bed: Bed,
+    folder: PathBuf,
+}
+
+/// What a run said.
+struct Ran {
+    code: i32,
+    out: String,
+}
+
+impl Site {
+    fn new() -> Site {
+        Site::with(&[], "vmid: 101\n")
+    }
+
+    fn with(pve: &[(&str, &str)], host_vars: &str) -> Site {
+        let mut bed = Bed::new();
+        bed.add_guest("pve", 101, "pbs", &[]);
+        let mut files = vec![("hypervisor", ""), ("autostart", "101")];
+        files.extend_from_slice(pve);
+        bed.start("pve", &files);
+        bed.node("pbs").answers();
+        let folder = bed.path.join("site");
+        fs::create_dir_all(folder.join("inventory/host_vars")).unwrap();
+        let site = Site { bed, folder };
+        site.inventory("pve", "root");
+        fs::write(site.folder.join("inventory/host_vars/pbs.yml"), host_vars).unwrap();
+        site
+    }
+
+    /// The inventory, with the user of one host changed.
+    fn inventory(&self, host: &str, user: &str) {
+        let mut text = String::new();
+        for name in ["pve", "pbs"] {
+            let node = self.bed.node(name);
+            let user = if name == host { user } else { "root" };
+            text.push_str(&format!(
+                "{name} ansible_host={} ansible_port={} ansible_user={user}\n",
+                node.address, node.port
+            ));
+        }
+        text.push_str(&format!(
+            "[all:vars]\nansible_ssh_private_key_file={0}/id\nansible_ssh_common_args=-o UserKnownHostsFile={0}/known_hosts -o IdentitiesOnly=yes\n",
+            self.bed.path.display()
+        ));
+        fs::write(self.folder.join("inventory/hosts.ini"), text).unwrap();
+    }
+
+    fn run(&self, statements: &str) -> Ran {
+        let output = Command::new(env!("CARGO_BIN_EXE_hostler"))
+            .args(["run", "-e", statements, "--target", "pbs"])
+            .current_dir(&self.folder)
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let out = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        println!("{out}");
+        Ran { code: output.status.code().unwrap(), out }
+    }
+
+    /// The calls of `qm` that were made in the run, without their times.
+    fn calls(&self) -> Vec<String> {
+        let log = self.bed.node("pve").read("qm.log");
+        let calls = log.lines().filter_map(|line| line.split_once(' ')).map(|(_, words)| words.trim().to_string());
+        // The first starts the guest when the hypervisor boots.
+        calls.skip(1).collect()
+    }
+
+    fn boot_id(&self) -> String {
+        self.bed.node("pbs").read("boot_id")
+    }
+
+    /// Nobody has connected to any machine, as their servers would have logged it.
+    fn nobody_connected(&self, host: &str) -> bool {
+        !self.bed.node(host).read("sshd.log").contains("Accepted")
+    }
+}
+
+#[test]
+fn the_cards_line_restarts_the_guest() {
+    let site = Site::new();
+    let before = site.boot_id();
+    let ran = site.run(CARD);
+    assert_eq!(ran.code, 0);
+    assert_ne!(site.boot_id(), before, "the guest has booted");
+    let reboots = site.calls().iter().filter(|call| call.contains("reboot")).count();
+    assert_eq!(reboots, 1, "{:?}", site.calls());
+    assert!(site.calls().len() <= 8, "at most 8 calls of qm: {:?}", site.calls());
+    assert!(ran.out.contains(&format!("new boot {}", &site.boot_id()[..8])), "the report names the proof");
+}
+
+#[test]
+fn a_guest_without_vmid_opens_no_connection() {
+    let site = Site::with(&[], "tier: service\n");
+    let ran = site.run(CARD);
+    assert_eq!(ran.code, 2);
+    assert!(ran.out.contains("inventory/missing-variable"));
+    assert!(ran.out.contains("inventory/host_vars/pbs.yml"));
+    assert!(site.nobody_connected("pve") && site.nobody_connected("pbs"));
+}
+
+/// A run that is refused, and leaves the guest as it was.
+fn is_refused(site: &Site, why: &str) {
+    let before = site.boot_id();
+    let ran = site.run(CARD);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("REFUSED") && ran.out.contains(why), "it says `{why}`");
+    assert_eq!(site.boot_id(), before);
+    let power = ["reboot", "shutdown", "stop", "start", "reset"];
+    let calls = site.calls();
+    assert!(!calls.iter().any(|call| power.iter().any(|word| call.contains(word))), "{calls:?}");
+}
+
+#[test]
+fn a_guest_of_another_name_is_not_restarted() {
+    let site = Site::new();
+    let conf = site.bed.node("pve").path.join("pve/nodes/pve/qemu-server/101.conf");
+    fs::write(&conf, fs::read_to_string(&conf).unwrap().replace("name: pbs", "name: mailserver")).unwrap();
+    is_refused(&site, "is called `mailserver`, not `pbs`");
+}
+
+#[test]
+fn a_template_is_not_restarted() {
+    let site = Site::new();
+    let conf = site.bed.node("pve").path.join("pve/nodes/pve/qemu-server/101.conf");
+    fs::write(&conf, fs::read_to_string(&conf).unwrap() + "template: 1\n").unwrap();
+    is_refused(&site, "is a template");
+}
+
+#[test]
+fn a_guest_under_backup_is_not_restarted() {
+    let site = Site::new();
+    let conf = site.bed.node("pve").path.join("pve/nodes/pve/qemu-server/101.conf");
+    fs::write(&conf, fs::read_to_string(&conf).unwrap() + "lock: backup\n").unwrap();
+    is_refused(&site, "is locked (backup)");
+}
+
+#[test]
+fn a_guest_whose_agent_is_dead_is_not_restarted() {
+    let site = Site::with(&[("vms/101/agent", "none"), ("ping_timeout", "1")], "vmid: 101\n");
+    is_refused(&site, "QEMU guest agent is not running");
+}
+
+#[test]
+fn a_guest_that_is_not_there_is_not_restarted() {
+    let site = Site::with(&[], "vmid: 999\n");
+    is_refused(&site, "`pve` has no guest 999");
+}
+
+#[test]
+fn a_guest_that_does_not_come_back_is_a_failure() {
+    let mut site = Site::new();
+    site.bed.node("pve").write("vms/101/boot_delay", "600");
+    let ran = site.run("on pve: qm reboot $vmid; await ssh(guest) within 8s every 1s");
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("still not true after"), "it says what was waited for");
+    assert!(ran.out.contains("connection") || ran.out.contains("answer"), "and what was seen last");
+    site.bed.kill("pve");
+}
+
+#[test]
+fn a_dead_hypervisor_is_blamed_and_not_the_guest() {
+    let mut site = Site::new();
+    site.bed.kill("pve");
+    let ran = site.run(CARD);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("`pve` can not be reached"));
+    assert!(ran.out.contains("to blame: pve"));
+}
+
+#[test]
+fn a_wrong_user_on_the_hypervisor_is_named() {
+    let site = Site::new();
+    site.inventory("pve", "nobody-of-that-name");
+    let ran = site.run(CARD);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("nobody-of-that-name"), "it says who was refused");
+    assert!(ran.out.contains("to blame: pve"));
+}
+
+#[test]
+fn without_sudo_nothing_is_begun() {
+    let site = Site::with(&[("users", "ops:1500:/bin/sh"), ("nosudo", "")], "vmid: 101\n");
+    site.inventory("pve", "ops");
+    let ran = site.run(CARD);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("sudo"), "it says that sudo is missing");
+    assert!(ran.out.contains("to blame: pve"));
+    assert_eq!(site.calls(), Vec::<String>::new());
+}
