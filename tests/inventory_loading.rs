@@ -7,7 +7,7 @@ mod support {
 }
 
 use hostler::diag::{Problems, place};
-use hostler::inventory::{Inventory, PatternError, Request, load};
+use hostler::inventory::{Inventory, PatternError, Request, VaultKeys, load};
 use hostler::text::{Entry, FileError, Files, MemoryFiles, Sources};
 use serde_json::{Value, json};
 use support::disk::Disk;
@@ -27,6 +27,14 @@ impl Loaded {
     fn written(&self, host: &str, name: &str) -> (String, &str) {
         let variable = &self.inventory.hosts[host].variables[name];
         (place(&self.sources, variable.span), self.sources.slice(variable.span))
+    }
+
+    /// The error that is due where a variable is used.
+    fn due(&self, host: &str, name: &str) -> String {
+        match &self.inventory.hosts[host].variables[name].problem {
+            Some(problem) => format!("{}: {}", problem.code, problem.message),
+            None => String::new(),
+        }
     }
 
     fn messages(&self) -> Vec<String> {
@@ -67,9 +75,13 @@ impl Files for Programs {
 }
 
 fn read(files: &dyn Files, sources: &[&str]) -> Loaded {
+    read_with(files, sources, &VaultKeys::new())
+}
+
+fn read_with(files: &dyn Files, sources: &[&str], vault: &VaultKeys) -> Loaded {
     let paths: Vec<String> = sources.iter().map(|source| source.to_string()).collect();
     let (mut sources, mut problems) = (Sources::new(), Problems::new());
-    let request = Request { sources: &paths, ..Request::default() };
+    let request = Request { sources: &paths, vault, ..Request::default() };
     let inventory = load(files, &request, &mut sources, &mut problems);
     Loaded { inventory, sources, problems }
 }
@@ -276,4 +288,150 @@ fn a_stored_list_is_an_inventory() {
     assert_eq!(loaded.value("grafana", "tier"), json!("service"));
     assert_eq!(loaded.inventory.groups["old"].members, ["omv"]);
     assert!(!loaded.inventory.hosts.contains_key("stranger"));
+}
+
+#[test]
+fn a_template_that_lacks_something_is_an_error_only_where_it_is_used() {
+    let loaded = yaml(
+        "all:\n  hosts:\n    pbs:\n      good: 1\n      bad: \"{{ nope }}\"\n      needs: \"{{ bad }}\"\n      fact: \"{{ \
+         ansible_facts.x }}\"\n      look: \"{{ lookup('env', 'X') }}\"\n      a: \"{{ b }}\"\n      b: \"{{ a }}\"\n",
+    );
+    assert_eq!(loaded.messages(), [""; 0]);
+    assert_eq!(loaded.due("pbs", "good"), "");
+    let bad = "`bad` of `pbs` has no value: `nope` is no variable of the host";
+    assert_eq!(loaded.due("pbs", "bad"), format!("inventory/template: {bad}"));
+    assert_eq!(
+        loaded.due("pbs", "needs"),
+        format!("inventory/template: `needs` of `pbs` has no value, because `bad` has none: {bad}")
+    );
+    assert_eq!(
+        loaded.due("pbs", "fact"),
+        "inventory/template: `fact` of `pbs` has no value: `ansible_facts` is no variable of the host: facts and what a \
+         playbook sets are not known here"
+    );
+    assert_eq!(
+        loaded.due("pbs", "look"),
+        "inventory/template: `look` of `pbs` has no value: a function is not known here: lookup is unknown"
+    );
+    assert!(loaded.due("pbs", "a").contains("refers to itself"));
+    // The value before templates is kept beside.
+    let needs = &loaded.inventory.hosts["pbs"].variables["needs"];
+    assert_eq!((&needs.value, needs.written.as_deref()), (&Value::Null, Some(&json!("{{ bad }}"))));
+}
+
+#[test]
+fn templates_that_grow_without_end_are_stopped() {
+    let mut text = String::from("all:\n  hosts:\n    a:\n      v0: xxxxxxxxxx\n");
+    for number in 1..200 {
+        text.push_str(&format!("      v{number}: \"{{{{ v{} }}}}{{{{ v{} }}}}\"\n", number - 1, number - 1));
+    }
+    text.push_str("      loop: \"{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}\"\n");
+    for number in (0..200).rev() {
+        text.push_str(&format!("      w{number}: \"{{{{ w{} }}}}\"\n", number + 1));
+    }
+    text.push_str("      w200: end\n");
+    let loaded = yaml(&text);
+    assert_eq!(loaded.value("a", "w180"), json!("end"));
+    assert_eq!(loaded.value("a", "v1"), json!("xxxxxxxxxxxxxxxxxxxx"));
+    assert!(loaded.due("a", "v199").contains("too long"), "{}", loaded.due("a", "v199"));
+    assert!(loaded.due("a", "loop").contains("does not come to an end"), "{}", loaded.due("a", "loop"));
+}
+
+fn vault_case(name: &str, password: Option<&str>) -> Loaded {
+    let root = format!("{}/tests/inventories/{name}", env!("CARGO_MANIFEST_DIR"));
+    let mut keys = VaultKeys::new();
+    if let Some(password) = password {
+        keys.add(None, password.as_bytes());
+    }
+    read_with(&Disk::at(root), &["hosts.yml"], &keys)
+}
+
+#[test]
+fn values_in_vaults_are_secret_and_opened_when_they_are_used() {
+    let mut keys = VaultKeys::new();
+    keys.add(Some("other"), b"wrong");
+    keys.add(None, b"a password\n");
+    let loaded = vault_case("vault_inline", Some("a password"));
+    assert_eq!(loaded.messages(), [""; 0]);
+    let inventory = &loaded.inventory;
+    let token = &inventory.hosts["h"].variables["token"];
+    assert!(token.secret && token.sealed && token.value.is_null() && token.problem.is_none());
+    assert_eq!(inventory.open("h", "token", &keys), Ok(Some(json!("tök€n"))));
+    let uses = &inventory.hosts["h"].variables["uses"];
+    assert!(uses.secret && uses.sealed, "what is made of a secret is one");
+    assert_eq!(inventory.open("h", "uses", &keys), Ok(Some(json!("token is tök€n"))));
+    assert_eq!(inventory.open("h", "nothing", &keys), Ok(None));
+
+    let mut wrong = VaultKeys::new();
+    wrong.add(None, b"wrong");
+    let error = inventory.open("h", "uses", &wrong).unwrap_err();
+    assert_eq!(error.code, "inventory/vault-wrong-password");
+    assert!(error.message.contains("because `token` has none"), "{}", error.message);
+}
+
+#[test]
+fn without_a_password_vaults_stay_closed_until_they_are_used() {
+    let loaded = vault_case("vault_inline", None);
+    assert_eq!(loaded.messages(), [""; 0]);
+    assert_eq!(
+        loaded.due("h", "token"),
+        "inventory/vault-locked: `token` of `h` is in a vault, and there is no password for it"
+    );
+    assert!(loaded.inventory.hosts["h"].variables["token"].secret);
+
+    let loaded = vault_case("vault_file", None);
+    assert_eq!(loaded.messages(), [""; 0]);
+    let host = &loaded.inventory.hosts["h"];
+    assert_eq!(host.variables["own_plain"].value, json!(1));
+    assert_eq!(host.own_file, "host_vars/h/main.yml");
+    let locked: Vec<String> = host.locked.iter().map(|span| place(&loaded.sources, *span)).collect();
+    assert_eq!(locked, ["group_vars/all.yml:1:1", "host_vars/h/vault.yml:1:1"]);
+}
+
+#[test]
+fn encrypted_files_are_opened_and_never_shown() {
+    let loaded = vault_case("vault_file", Some("file password"));
+    assert_eq!(loaded.messages(), [""; 0]);
+    let own = &loaded.inventory.hosts["h"].variables["own"];
+    assert!(own.secret && !own.sealed);
+    assert_eq!(own.value, json!("from the vault"));
+    assert_eq!(loaded.written("h", "own"), ("host_vars/h/vault.yml:1:1".to_string(), "$ANSIBLE_VAULT;1.1;AES256"));
+    assert!(loaded.inventory.hosts["h"].variables["plain"].secret, "a template of a secret is secret");
+    assert!(loaded.sources.iter().all(|source| !source.text.contains("from the vault")));
+
+    let loaded = vault_case("vault_file", Some("wrong"));
+    assert_eq!(
+        loaded.messages(),
+        [
+            "inventory/vault-wrong-password: no password that was given opens the vault of `group_vars/all.yml`",
+            "inventory/vault-wrong-password: no password that was given opens the vault of `host_vars/h/vault.yml`",
+        ]
+    );
+}
+
+#[test]
+fn password_files_are_texts() {
+    let files = MemoryFiles::new()
+        .with("good", " secret \n")
+        .with("empty", "\n")
+        .with("script", "#!/bin/sh\npass show vault\n");
+    let mut keys = VaultKeys::new();
+    assert_eq!(keys.add_file(&files, Some("dev"), "good"), Ok(()));
+    assert_eq!(format!("{keys:?}"), "VaultKeys(1)");
+    for path in ["empty", "script", "missing"] {
+        assert_eq!(keys.add_file(&files, None, path).unwrap_err().code, "inventory/vault-password", "{path}");
+    }
+}
+
+#[test]
+fn damaged_vaults_say_so() {
+    for text in ["$ANSIBLE_VAULT;1.1;AES256\nzz\n", "$ANSIBLE_VAULT\n", "$ANSIBLE_VAULT;1.1;ROT13\n61\n", "x"] {
+        let mut keys = VaultKeys::new();
+        keys.add(None, b"x");
+        let yaml: String = text.lines().map(|line| format!("        {line}\n")).collect();
+        let files = MemoryFiles::new().with("hosts.yml", &format!("all:\n  hosts:\n    a:\n      v: !vault |\n{yaml}"));
+        let loaded = read_with(&files, &["hosts.yml"], &keys);
+        let error = loaded.inventory.open("a", "v", &keys).unwrap_err();
+        assert_eq!(error.code, "inventory/vault-damaged", "{text}: {}", error.message);
+    }
 }

@@ -45,7 +45,7 @@ fn code(plan: &str) -> Arc<Code> {
     let mut sources = Sources::new();
     let mut problems = Problems::new();
     let places = ["inventory".to_string()];
-    let request = inventory::Request { sources: &places, beside: &[], ..inventory::Request::default() };
+    let request = inventory::Request { sources: &places, ..inventory::Request::default() };
     let inventory = inventory::load(&files, &request, &mut sources, &mut problems);
     let mut site = Site::default();
     site.notify.insert("ops".to_string(), check::Channel { kind: "ntfy".to_string(), ..check::Channel::default() });

@@ -85,7 +85,11 @@ fn carry_out(
     runtime.block_on(async {
         let endpoints = endpoints::endpoints(&loaded.inventory);
         let hosts = Hosts::new(endpoints, Options::default()).map_err(|error| error.to_string())?;
-        let desk = Controller { channels: loaded.site.notify.clone(), yes: arguments.yes };
+        let desk = Controller {
+            channels: loaded.site.notify.clone(),
+            inventory: loaded.inventory.clone(),
+            yes: arguments.yes,
+        };
         let users = endpoints::become_users(&loaded.inventory);
         let mut world = HostsWorld::new(Arc::new(hosts), Arc::new(desk), users);
         let interrupts = Interrupts::new().map_err(|error| error.to_string())?;

@@ -1,5 +1,7 @@
 //! What can be wrong with an inventory: the words, the help and the code of each problem.
 
+use super::place::Base;
+use super::vault::Closed;
 use crate::diag::{Diagnostic, nearest};
 use crate::text::{FileError, Span};
 
@@ -43,19 +45,18 @@ pub(super) fn stored_shape(span: Span, place: &str, wanted: &str, what: &str) ->
     Diagnostic::error("inventory/stored", span, message).help(store("PATH"))
 }
 
-pub(super) fn yaml(text: &str, at: Span, offset: u32, why: &str) -> Box<Diagnostic> {
-    let byte = (offset.saturating_sub(at.start) as usize).min(text.len());
+pub(super) fn yaml(text: &str, base: Base, byte: usize, why: &str) -> Box<Diagnostic> {
     let before = text.get(..byte).unwrap_or(text);
     let line_start = before.rfind(['\n', '\r']).map_or(0, |newline| newline + 1);
     let rest = text.get(line_start..).unwrap_or_default();
     let line = rest.lines().next().unwrap_or_default();
     let indent: String = line.chars().take_while(|c| c.is_whitespace()).collect();
     if let Some(tab) = indent.find('\t') {
-        let tab = at.start + (line_start + tab) as u32;
-        let error = Diagnostic::error("inventory/yaml", Span::new(tab, tab + 1), "YAML is not indented with tabs");
+        let span = base.span(line_start + tab, line_start + tab + 1);
+        let error = Diagnostic::error("inventory/yaml", span, "YAML is not indented with tabs");
         return Box::new(error.label("a tab").help("indent with spaces"));
     }
-    let error = Diagnostic::error("inventory/yaml", Span::new(offset, offset), format!("this is not YAML: {why}"));
+    let error = Diagnostic::error("inventory/yaml", base.span(byte, byte), format!("this is not YAML: {why}"));
     Box::new(if line.contains("{{") && !line.contains("\"{{") && !line.contains("'{{") {
         error.help(
             "put the value in quotes: a value that begins with `{{` is a mapping to YAML (`name: \"{{ other }}\"`)",
@@ -117,13 +118,12 @@ pub(super) fn duplicate_key(span: Span, before: Span) -> Diagnostic {
         .help("take one of the two away")
 }
 
-pub(super) fn json(at: Span, text: &str, error: &serde_json::Error) -> Diagnostic {
+pub(super) fn json(text: &str, base: Base, error: &serde_json::Error) -> Diagnostic {
     let line_start = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
     let byte = (line_start + error.column().saturating_sub(1)).min(text.len());
-    let place = at.start + byte as u32;
     let why = error.to_string();
     let why = why.rsplit_once(" at line ").map_or(why.as_str(), |(why, _)| why);
-    Diagnostic::error("inventory/json", Span::new(place, place), format!("this is not JSON: {why}"))
+    Diagnostic::error("inventory/json", base.span(byte, byte), format!("this is not JSON: {why}"))
 }
 
 pub(super) fn ini_section_kind(span: Span, name: &str, kind: &str) -> Diagnostic {
@@ -246,4 +246,82 @@ pub(super) fn host_is_no_mapping(span: Span, host: &str, what: &str) -> Diagnost
 pub(super) fn vars_are_no_mapping(span: Span, path: &str, what: &str) -> Diagnostic {
     Diagnostic::error("inventory/shape", span, format!("`{path}` holds variables, and this is {what}"))
         .help("write `name: value`, one a line")
+}
+
+pub(super) fn vault_program(path: &str) -> Box<Diagnostic> {
+    let message = format!("`{path}` is a program that prints a vault password, and no program is run here");
+    let error = Diagnostic::nowhere("inventory/vault-password", message);
+    Box::new(error.help("put the password into a file that only you can read, and name that"))
+}
+
+pub(super) fn vault_password_missing(path: &str) -> Box<Diagnostic> {
+    let message = format!("there is no vault password file `{path}`");
+    Box::new(Diagnostic::nowhere("inventory/vault-password", message))
+}
+
+pub(super) fn vault_password_empty(path: &str) -> Box<Diagnostic> {
+    let message = format!("the vault password file `{path}` is empty");
+    Box::new(Diagnostic::nowhere("inventory/vault-password", message))
+}
+
+/// A vault that stays closed: a variable or a whole file (`what`).
+pub(super) fn vault(span: Span, what: &str, closed: &Closed) -> Diagnostic {
+    let of = |label: &Option<String>| match label {
+        Some(label) => format!(" with the label `{label}`"),
+        None => String::new(),
+    };
+    match closed {
+        Closed::NoPassword { label } => {
+            let message = format!("{what} is in a vault{}, and there is no password for it", of(label));
+            Diagnostic::error("inventory/vault-locked", span, message)
+                .help("give the file that holds the password: `--vault-password-file FILE`, or `--vault-id LABEL@FILE`")
+        }
+        Closed::WrongPassword { label } => {
+            let message = format!("no password that was given opens the vault{} of {what}", of(label));
+            Diagnostic::error("inventory/vault-wrong-password", span, message)
+                .help("try it with `ansible-vault view FILE --vault-password-file FILE`")
+        }
+        Closed::Damaged(why) => {
+            Diagnostic::error("inventory/vault-damaged", span, format!("the vault of {what} is damaged: {why}"))
+                .help("encrypt it again with `ansible-vault`")
+        }
+        Closed::Cipher(name) => {
+            let message = format!("the vault of {what} is encrypted with `{name}`, which is not known here");
+            Diagnostic::error("inventory/vault-damaged", span, message).help("encrypt it again with `ansible-vault`")
+        }
+    }
+}
+
+/// The text in a vault can not be read; what it says stays unsaid.
+pub(super) fn vault_content(span: Span, path: &str) -> Diagnostic {
+    Diagnostic::error("inventory/yaml", span, format!("what the vault `{path}` holds can not be read as YAML"))
+        .help(format!("see it with `ansible-vault view {path}`"))
+}
+
+pub(super) fn template(span: Span, name: &str, host: &str, why: &str) -> Diagnostic {
+    Diagnostic::error("inventory/template", span, format!("`{name}` of `{host}` has no value: {why}"))
+        .label("this template")
+        .help("define what is missing, or write the value itself")
+}
+
+pub(super) fn template_needs(span: Span, name: &str, host: &str, other: &str, cause: &Diagnostic) -> Diagnostic {
+    let message = format!("`{name}` of `{host}` has no value, because `{other}` has none: {}", cause.message);
+    let mut error = Diagnostic::error(cause.code, span, message).label(format!("this template uses `{other}`"));
+    if let Some(primary) = &cause.primary {
+        error = error.and(primary.span, format!("`{other}`"));
+    }
+    match &cause.help {
+        Some(help) => error.help(help.clone()),
+        None => error,
+    }
+}
+
+pub(super) fn template_loop(span: Span, name: &str, host: &str) -> Diagnostic {
+    Diagnostic::error("inventory/template", span, format!("`{name}` of `{host}` refers to itself"))
+        .help("give one of the variables in the circle a value of its own")
+}
+
+pub(super) fn template_chain(span: Span, name: &str, host: &str, limit: usize) -> Diagnostic {
+    let message = format!("`{name}` of `{host}` is the last of more than {limit} variables that refer to each other");
+    Diagnostic::error("inventory/template", span, message)
 }

@@ -7,7 +7,6 @@ use super::errors;
 use super::model::{ALL, GroupId, Model};
 use super::node::{Entry, Kind, Node};
 use super::source::Origin;
-use super::variable::from_node;
 use crate::diag::Problems;
 
 /// Reads the groups of a file into the model.
@@ -77,7 +76,7 @@ impl Reader<'_> {
             let key = entry.key;
             match section {
                 "vars" => {
-                    if let Err(bad) = self.model.set_group(group, name, from_node(entry.value, key)) {
+                    if let Err(bad) = self.model.set_group(group, name, self.origin.variable(entry.value, key)) {
                         self.problems.push(errors::bad_priority(bad.span));
                     }
                 }
@@ -120,7 +119,7 @@ impl Reader<'_> {
             self.origin.add_host(self.model, name, group, entry.key, port);
         }
         for (key, variable) in variables {
-            let variable = from_node(variable.value, variable.key);
+            let variable = self.origin.variable(variable.value, variable.key);
             for name in &names {
                 if let Err(bad) = self.model.set(name, key.clone(), variable.clone()) {
                     self.problems.push(errors::bad_priority(bad.span));

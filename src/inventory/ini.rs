@@ -2,10 +2,12 @@
 
 use indexmap::IndexMap;
 
+use super::Variable;
 use super::address;
 use super::errors;
 use super::literal;
 use super::model::{ALL, GroupId, Model, UNGROUPED};
+use super::place::Base;
 use super::source::Origin;
 use super::variable::variable;
 use crate::diag::Problems;
@@ -19,22 +21,22 @@ enum Section {
     Vars,
 }
 
-/// Reads a text whose span is `at` into the model.
-pub(super) fn read(text: &str, at: Span, origin: &Origin, model: &mut Model, problems: &mut Problems) {
-    let mut reader = Reader { origin, model, problems, pending: IndexMap::new() };
+/// Reads a text into the model.
+pub(super) fn read(text: &str, base: Base, origin: &Origin, model: &mut Model, problems: &mut Problems) {
+    let mut reader = Reader { base, origin, model, problems, pending: IndexMap::new() };
     // The lines before the first section are hosts of no group.
     let (mut group, mut section) = (UNGROUPED, Section::Hosts);
     for (start, line) in lines(text) {
         let trimmed = line.trim_start();
-        let start = at.start + (start + line.len() - trimmed.len()) as u32;
+        let start = start + line.len() - trimmed.len();
         let line = trimmed.trim_end();
-        let span = Span::new(start, start + line.len() as u32);
+        let span = base.span(start, start + line.len());
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
         match header(line) {
             Some((name, kind)) => {
-                let name_span = Span::new(start + 1, start + 1 + name.len() as u32);
+                let name_span = base.span(start + 1, start + 1 + name.len());
                 section = match kind {
                     None | Some("hosts") => Section::Hosts,
                     Some("children") => Section::Children,
@@ -51,8 +53,8 @@ pub(super) fn read(text: &str, at: Span, origin: &Origin, model: &mut Model, pro
             }
             None => match section {
                 Section::Hosts => reader.hosts(line, start, group),
-                Section::Children => reader.child(line, span, group),
-                Section::Vars => reader.variable(line, span, group),
+                Section::Children => reader.child(line, start, group),
+                Section::Vars => reader.variable(line, start, group),
             },
         }
     }
@@ -72,6 +74,7 @@ struct Pending {
 }
 
 struct Reader<'a> {
+    base: Base,
     origin: &'a Origin,
     model: &'a mut Model,
     problems: &'a mut Problems,
@@ -111,12 +114,12 @@ impl Reader<'_> {
         }
     }
 
-    fn child(&mut self, line: &str, span: Span, group: GroupId) {
+    fn child(&mut self, line: &str, start: usize, group: GroupId) {
         let Some(name) = group_name(line) else {
-            self.problems.push(errors::ini_group_name(span, line));
+            self.problems.push(errors::ini_group_name(self.base.span(start, start + line.len()), line));
             return;
         };
-        let span = Span::new(span.start, span.start + name.len() as u32);
+        let span = self.base.span(start, start + name.len());
         if let Some(child) = self.model.groups.get_index_of(name) {
             self.put(group, child, span, name);
             return;
@@ -126,33 +129,41 @@ impl Reader<'_> {
         self.pending.entry(name.to_string()).or_insert(pending).parents.push((group, parent));
     }
 
-    fn variable(&mut self, line: &str, span: Span, group: GroupId) {
+    fn variable(&mut self, line: &str, start: usize, group: GroupId) {
+        let span = self.base.span(start, start + line.len());
         let Some((name, value)) = line.split_once('=') else {
             self.problems.push(errors::ini_variable(span, line));
             return;
         };
         let (name, value) = (name.trim(), value.trim());
-        let place = Span::new(span.end - value.len() as u32, span.end);
-        self.set_group(group, name, variable(literal::value(value), Some(value), place, span));
+        let place = self.base.span(start + line.len() - value.len(), start + line.len());
+        let variable = self.made(variable(literal::value(value), Some(value), place, span));
+        self.set_group(group, name, variable);
     }
 
-    fn set_group(&mut self, group: GroupId, name: &str, variable: super::Variable) {
+    fn set_group(&mut self, group: GroupId, name: &str, variable: Variable) {
         if let Err(bad) = self.model.set_group(group, name.to_string(), variable) {
             self.problems.push(errors::bad_priority(bad.span));
         }
     }
 
-    fn hosts(&mut self, line: &str, start: u32, group: GroupId) {
+    /// What comes out of a vault is secret.
+    fn made(&self, variable: Variable) -> Variable {
+        Variable { secret: self.base.is_sealed(), ..variable }
+    }
+
+    fn hosts(&mut self, line: &str, start: usize, group: GroupId) {
         let words = match words(line) {
             Ok(words) => words,
             Err(Unclosed { at }) => {
-                let at = start + at as u32;
-                self.problems.push(errors::ini_unclosed_quote(Span::new(at, at + 1)));
+                let at = self.base.span(start + at, start + at + 1);
+                self.problems.push(errors::ini_unclosed_quote(at));
                 return;
             }
         };
         let Some((pattern, variables)) = words.split_first() else { return };
-        let place = |word: &Word| Span::new(start + word.start as u32, start + word.end as u32);
+        let base = self.base;
+        let place = |word: &Word| base.span(start + word.start, start + word.end);
         let span = place(pattern);
         let (names, port) = match address::expand(&pattern.text) {
             Ok(expanded) => expanded,
@@ -180,9 +191,9 @@ impl Reader<'_> {
                 self.problems.push(errors::ini_host_variable(span, &word.text));
                 continue;
             };
-            let value_start = (span.start + name.len() as u32 + 1).min(span.end);
-            let value_span = Span::new(value_start, span.end);
-            pairs.insert(name.to_string(), variable(literal::value(value), Some(value), value_span, span));
+            let value_span = base.span(start + word.value.unwrap_or(word.end), start + word.end);
+            let variable = variable(literal::value(value), Some(value), value_span, span);
+            pairs.insert(name.to_string(), self.made(variable));
         }
         for name in names {
             self.origin.add_host(self.model, &name, group, span, port);
@@ -244,10 +255,23 @@ fn group_name(line: &str) -> Option<&str> {
 }
 
 /// A word of a host's line, quotes taken away.
+#[derive(Default)]
 struct Word {
     text: String,
     start: usize,
     end: usize,
+    /// Where what stands after the first `=` begins in the line.
+    value: Option<usize>,
+}
+
+impl Word {
+    /// One more character, which ends at `end` in the line.
+    fn push(&mut self, c: char, end: usize) {
+        self.text.push(c);
+        if c == '=' && self.value.is_none() {
+            self.value = Some(end);
+        }
+    }
 }
 
 /// A quote that is not closed, or a `\` at the end of the line.
@@ -263,47 +287,30 @@ fn words(line: &str) -> Result<Vec<Word>, Unclosed> {
     let mut quote: Option<(char, usize)> = None;
     let mut chars = line.char_indices();
     while let Some((at, c)) = chars.next() {
-        if let Some((mark, _)) = quote {
-            let current = word.get_or_insert_with(|| Word { text: String::new(), start: at, end: at });
-            if c == mark {
-                quote = None;
-            } else if c == '\\' && mark == '"' {
-                match chars.next() {
-                    Some((_, next)) => {
-                        if next != '\\' && next != '"' {
-                            current.text.push('\\');
-                        }
-                        current.text.push(next);
-                    }
-                    None => return Err(Unclosed { at }),
-                }
-            } else {
-                current.text.push(c);
-            }
-            current.end = line.len() - chars.as_str().len();
+        let is_space = matches!(c, ' ' | '\t');
+        if quote.is_none() && is_space {
+            words.extend(word.take());
             continue;
         }
-        match c {
-            ' ' | '\t' => words.extend(word.take()),
-            '#' => break,
-            '\'' | '"' | '\\' => {
-                let current = word.get_or_insert_with(|| Word { text: String::new(), start: at, end: at });
-                if c == '\\' {
-                    match chars.next() {
-                        Some((_, next)) => current.text.push(next),
-                        None => return Err(Unclosed { at }),
-                    }
-                } else {
-                    quote = Some((c, at));
-                }
-                current.end = line.len() - chars.as_str().len();
-            }
-            _ => {
-                let current = word.get_or_insert_with(|| Word { text: String::new(), start: at, end: at });
-                current.text.push(c);
-                current.end = at + c.len_utf8();
-            }
+        if quote.is_none() && c == '#' {
+            break;
         }
+        let current = word.get_or_insert_with(|| Word { start: at, ..Word::default() });
+        let mark = quote.map(|(mark, _)| mark);
+        match (mark, c) {
+            (Some(mark), c) if c == mark => quote = None,
+            (None, '\'' | '"') => quote = Some((c, at)),
+            (None | Some('"'), '\\') => {
+                let Some((next_at, next)) = chars.next() else { return Err(Unclosed { at }) };
+                // In double quotes `\` only takes away the meaning of a quote and of itself.
+                if mark.is_some() && next != '\\' && next != '"' {
+                    current.push('\\', next_at);
+                }
+                current.push(next, next_at + next.len_utf8());
+            }
+            (_, c) => current.push(c, at + c.len_utf8()),
+        }
+        current.end = line.len() - chars.as_str().len();
     }
     if let Some((_, at)) = quote {
         return Err(Unclosed { at });

@@ -9,12 +9,13 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::node::{Entry, Kind, Node, Scalar};
+use super::place::Base;
 use crate::text::Span;
 
-/// Reads a text whose span is `at`, when it begins as a JSON object; the error is JSON's own.
-pub(super) fn read(text: &str, at: Span) -> Result<Node, serde_json::Error> {
+/// Reads a text; the error is JSON's own.
+pub(super) fn read(text: &str, base: Base) -> Result<Node, serde_json::Error> {
     let raw: &RawValue = serde_json::from_str(text)?;
-    node(raw, text, at)
+    node(raw, text, base)
 }
 
 /// Whether a text can be a JSON object at all.
@@ -22,22 +23,22 @@ pub(super) fn looks_like(text: &str) -> bool {
     text.trim_start().starts_with('{')
 }
 
-fn node(raw: &RawValue, text: &str, at: Span) -> Result<Node, serde_json::Error> {
-    let span = place(raw, text, at);
+fn node(raw: &RawValue, text: &str, base: Base) -> Result<Node, serde_json::Error> {
+    let span = place(raw, text, base);
     let kind = match raw.get().as_bytes().first() {
         Some(b'{') => {
             let Pairs(pairs) = serde_json::from_str(raw.get())?;
             let mut entries = IndexMap::with_capacity(pairs.len());
             for (key, value) in pairs {
                 let name: String = serde_json::from_str(key.get())?;
-                let entry = Entry { key: place(key, text, at), key_is_text: true, value: node(value, text, at)? };
+                let entry = Entry { key: place(key, text, base), key_is_text: true, value: node(value, text, base)? };
                 entries.insert(name, entry);
             }
             Kind::Map(entries)
         }
         Some(b'[') => {
             let Items(items) = serde_json::from_str(raw.get())?;
-            Kind::List(items.into_iter().map(|item| node(item, text, at)).collect::<Result<_, _>>()?)
+            Kind::List(items.into_iter().map(|item| node(item, text, base)).collect::<Result<_, _>>()?)
         }
         _ => {
             let value: Value = serde_json::from_str(raw.get())?;
@@ -53,10 +54,9 @@ fn node(raw: &RawValue, text: &str, at: Span) -> Result<Node, serde_json::Error>
 }
 
 /// Where a part of the text stands in it. The reader hands out slices of the text itself.
-fn place(raw: &RawValue, text: &str, at: Span) -> Span {
+fn place(raw: &RawValue, text: &str, base: Base) -> Span {
     let offset = (raw.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize).min(text.len());
-    let start = at.start + offset as u32;
-    Span::new(start, start + raw.get().len() as u32)
+    base.span(offset, offset + raw.get().len())
 }
 
 /// The keys and values of an object, in order, unread.

@@ -1,7 +1,5 @@
 //! From the paths that were asked for to the inventory.
 
-use std::sync::Arc;
-
 use indexmap::IndexMap;
 
 use super::errors;
@@ -9,10 +7,10 @@ use super::model::{HostData, Model, UNGROUPED};
 use super::node::{Entry, Kind, Node};
 use super::paths::{ending, folder, join, name};
 use super::precedence::{Bases, HostVars, Precedence};
-use super::reading::{Content, Reading, Text, parse};
+use super::reading::{Content, Found, Reading, Text, parse};
 use super::source::Origin;
 use super::vars_files::Whose;
-use super::{Group, Host, Inventory, Request, Variable, address, hosts_file, ini, stored};
+use super::{Group, Host, Inventory, Request, address, hosts_file, ini, render, stored};
 use crate::diag::Problems;
 use crate::text::{Entry as Inside, Files, Sources, Span};
 
@@ -26,7 +24,7 @@ const IGNORED_ENDINGS: [&str; 12] =
 pub fn load(files: &dyn Files, request: &Request<'_>, sources: &mut Sources, problems: &mut Problems) -> Inventory {
     let mut model = Model::new();
     let mut bases = Bases { inventory: Vec::new(), plans: Vec::new() };
-    let mut reading = Reading { files, sources, problems };
+    let mut reading = Reading { files, sources, problems, vault: request.vault };
     for (number, source) in request.sources.iter().enumerate() {
         if let Some(base) = read_source(source, number, &mut model, &mut reading) {
             bases.inventory.push(base);
@@ -34,7 +32,9 @@ pub fn load(files: &dyn Files, request: &Request<'_>, sources: &mut Sources, pro
     }
     bases.plans.extend(request.beside.iter().cloned());
     model.reconcile();
-    assemble(&model, &bases, request, &mut reading)
+    let mut inventory = assemble(&model, &bases, request, &mut reading);
+    render::resolve(&mut inventory, request.vault);
+    inventory
 }
 
 /// Reads one source; the answer is the folder beside which its variable files are.
@@ -73,7 +73,7 @@ fn read_folder(path: &str, mut entries: Vec<Inside>, number: usize, model: &mut 
 
 fn read_host_list(list: &str, number: usize, model: &mut Model, reading: &mut Reading<'_>) {
     let at = reading.sources.add("-i", list);
-    let origin = Origin { path: "-i".into(), request: number };
+    let origin = Origin { path: "-i".into(), request: number, is_secret: false };
     let mut start = at.start;
     for word in list.split(',') {
         let name = word.trim();
@@ -101,29 +101,33 @@ fn read_file(path: &str, is_executable: bool, number: usize, model: &mut Model, 
         reading.problems.push(errors::executable(path));
         return;
     }
-    let Some(text) = reading.text(path) else { return };
-    let origin = Origin { path: text.path.clone(), request: number };
+    let text = match reading.text(path) {
+        Found::Text(text) => text,
+        Found::Locked { problem, .. } => return reading.problems.push(*problem),
+        Found::Bad => return,
+    };
+    let origin = Origin { path: text.path.clone(), request: number, is_secret: text.base.is_sealed() };
     match ending {
         ".yml" | ".yaml" | ".json" => match reading.structure(&text) {
             Content::Value(root) => read_structure(root, &origin, model, reading),
             Content::Nothing | Content::Bad => {}
         },
-        ".toml" => reading.problems.push(errors::toml(text.at.before())),
+        ".toml" => reading.problems.push(errors::toml(text.start)),
         "" => read_unnamed(&text, &origin, model, reading),
         _ if text.text.starts_with("#!") => reading.problems.push(errors::executable(path)),
-        _ => ini::read(&text.text, text.at, &origin, model, reading.problems),
+        _ => ini::read(&text.text, text.base, &origin, model, reading.problems),
     }
 }
 
 /// A file without an ending is YAML where it can be, else INI.
 fn read_unnamed(text: &Text, origin: &Origin, model: &mut Model, reading: &mut Reading<'_>) {
     let mut quiet = Problems::new();
-    match parse(&text.text, text.at, &mut quiet) {
+    match parse(text, &mut quiet) {
         Ok(Some(root)) if matches!(root.kind, Kind::Map(_)) => {
             reading.problems.extend(quiet);
             read_structure(root, origin, model, reading);
         }
-        _ => ini::read(&text.text, text.at, origin, model, reading.problems),
+        _ => ini::read(&text.text, text.base, origin, model, reading.problems),
     }
 }
 
@@ -180,8 +184,10 @@ fn assemble(model: &Model, bases: &Bases, request: &Request<'_>, reading: &mut R
 }
 
 fn host(name: &str, data: &HostData, found: HostVars, bases: &Bases, request: &Request<'_>) -> Host {
-    // The first file that is there is the most general of the host's own.
-    let own = found.own_files.iter().find(|file| !file.locked);
+    // The first file that is there is the most general of the host's own; a variable is not added to an encrypted one
+    // where there is another.
+    let plain = found.own_files.iter().find(|file| !file.encrypted);
+    let own = plain.or(found.own_files.first());
     let own_file = match own {
         Some(file) => file.path.clone(),
         None => {
@@ -190,19 +196,8 @@ fn host(name: &str, data: &HostData, found: HostVars, bases: &Bases, request: &R
             join(&join(base, Whose::Host.folder()), &format!("{name}.yml"))
         }
     };
-    let variables: IndexMap<String, Arc<Variable>> = found
-        .vars
-        .into_iter()
-        .map(|(name, variable)| {
-            let variable = match &variable.written {
-                Some(written) => Arc::new(Variable { value: written.as_ref().clone(), ..variable.as_ref().clone() }),
-                None => variable,
-            };
-            (name, variable)
-        })
-        .collect();
     Host {
-        variables,
+        variables: found.vars,
         span: data.span,
         file: data.file.clone(),
         own_file,

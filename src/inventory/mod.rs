@@ -4,6 +4,7 @@ mod address;
 mod errors;
 mod hosts_file;
 mod ini;
+mod jinja;
 mod json;
 mod list;
 mod literal;
@@ -12,13 +13,17 @@ mod model;
 mod node;
 mod paths;
 mod pattern;
+mod place;
 mod precedence;
+mod python;
 mod reading;
+mod render;
 mod scalar;
 mod source;
 mod stored;
 mod variable;
 mod vars_files;
+mod vault;
 mod yaml;
 
 use std::sync::Arc;
@@ -31,14 +36,24 @@ use crate::text::Span;
 
 pub use load::load;
 pub use pattern::PatternError;
+pub use vault::VaultKeys;
 
 /// Where to read an inventory from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Request<'a> {
     /// The sources as they are written, as after `-i`: a file, a folder of files, or hosts with commas (`a,b,`).
     pub sources: &'a [String],
     /// Folders of plans, whose `group_vars` and `host_vars` also apply, like those beside a playbook.
     pub beside: &'a [String],
+    /// The passwords that open vaults.
+    pub vault: &'a VaultKeys,
+}
+
+impl Default for Request<'_> {
+    fn default() -> Self {
+        static NONE: VaultKeys = VaultKeys::new();
+        Request { sources: &[], beside: &[], vault: &NONE }
+    }
 }
 
 /// What an inventory says, after precedence and templates: the hosts with their variables, and the groups.
@@ -86,14 +101,17 @@ pub struct Group {
 /// A variable of a host.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Variable {
-    /// Its value, templates resolved; `null` where there is a `problem`.
+    /// Its value, templates resolved; `null` where it is `sealed` or there is a `problem`.
     pub value: Value,
     /// A scalar as it is written in its file, without quotes (`0101` is the number 65 to YAML, and ambiguous to us).
     pub raw: Option<String>,
     /// Where the value is written.
     pub span: Span,
-    /// Whether it came out of a vault.
+    /// Whether it came out of a vault, or a part of it did.
     pub secret: bool,
+    /// Whether its value is in a vault that is not opened yet: opening costs milliseconds each, and a check needs none
+    /// of it. [`Inventory::open`] gives the value.
+    pub sealed: bool,
     /// The value before templates and vaults, in the shape of `ansible-inventory --list`; nothing where that is
     /// `value`.
     pub written: Option<Arc<Value>>,

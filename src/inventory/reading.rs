@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::errors;
 use super::node::Node;
+use super::place::Base;
+use super::vault::{Closed, VaultKeys, is_encrypted};
 use super::{json, yaml};
 use crate::diag::{Diagnostic, Problems};
 use crate::text::{Entry, Files, Sources, Span};
@@ -13,14 +15,30 @@ pub(super) struct Reading<'a> {
     pub(super) files: &'a dyn Files,
     pub(super) sources: &'a mut Sources,
     pub(super) problems: &'a mut Problems,
+    pub(super) vault: &'a VaultKeys,
 }
 
 /// A file's text, and its place.
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     pub(super) path: Arc<str>,
+    /// What it says; decrypted where the file is encrypted.
     pub(super) text: Arc<str>,
-    pub(super) at: Span,
+    pub(super) base: Base,
+    /// The start of the file.
+    pub(super) start: Span,
+}
+
+/// What came of reading a file.
+pub(super) enum Found {
+    Text(Text),
+    /// It is encrypted, and no password was given.
+    Locked {
+        start: Span,
+        problem: Box<Diagnostic>,
+    },
+    /// It could not be read; the problem is reported.
+    Bad,
 }
 
 /// What a file of YAML or JSON holds.
@@ -47,47 +65,51 @@ impl Reading<'_> {
     }
 
     /// A file's text; what hinders is reported, and so is a file that is not there.
-    pub(super) fn text(&mut self, path: &str) -> Option<Text> {
+    pub(super) fn text(&mut self, path: &str) -> Found {
         let bytes = match self.files.read(path) {
             Ok(Some(bytes)) => bytes,
-            Ok(None) => {
-                self.problems.push(errors::not_found(path));
-                return None;
-            }
-            Err(error) => {
-                self.problems.push(errors::unreadable(&error));
-                return None;
-            }
+            Ok(None) => return self.bad(errors::not_found(path)),
+            Err(error) => return self.bad(errors::unreadable(&error)),
         };
-        match String::from_utf8(bytes) {
-            Ok(text) => Some(self.add(path, &text)),
-            Err(_) => {
-                self.problems.push(errors::not_text(path));
-                None
+        let Ok(text) = String::from_utf8(bytes) else { return self.bad(errors::not_text(path)) };
+        let at = self.sources.add(path, &text);
+        if is_encrypted(text.as_bytes()) {
+            return self.decrypted(path, &text, at);
+        }
+        let (path, text) = match self.sources.find(at) {
+            Some(source) => (source.name.clone(), source.text.clone()),
+            None => (path.into(), text.into()),
+        };
+        Found::Text(Text { path, text, base: Base::At(at.start), start: at.before() })
+    }
+
+    fn bad(&mut self, problem: Diagnostic) -> Found {
+        self.problems.push(problem);
+        Found::Bad
+    }
+
+    /// The text in an encrypted file. The sources keep the encrypted one, so that nothing shows the other.
+    fn decrypted(&mut self, path: &str, text: &str, at: Span) -> Found {
+        let header = text.find('\n').map_or(at.end, |newline| at.start + newline as u32);
+        let header = Span::new(at.start, header);
+        match self.vault.open(text) {
+            Ok(plain) => {
+                let base = Base::Sealed(header);
+                Found::Text(Text { path: path.into(), text: plain.into(), base, start: at.before() })
+            }
+            Err(closed) => {
+                let problem = errors::vault(header, &format!("`{path}`"), &closed);
+                match closed {
+                    Closed::NoPassword { .. } => Found::Locked { start: at.before(), problem: Box::new(problem) },
+                    _ => self.bad(problem),
+                }
             }
         }
     }
 
-    fn add(&mut self, path: &str, text: &str) -> Text {
-        let at = self.sources.add(path, text);
-        let source = self.sources.find(at);
-        let (path, text) = match source {
-            Some(source) => (source.name.clone(), source.text.clone()),
-            None => (path.into(), text.into()),
-        };
-        Text { path, text, at }
-    }
-
     /// The values of a text of YAML or JSON; what is wrong is reported.
     pub(super) fn structure(&mut self, text: &Text) -> Content {
-        let found = match json::looks_like(&text.text).then(|| json::read(&text.text, text.at)) {
-            Some(Ok(root)) => Ok(Some(root)),
-            // What ends in `.json` and is neither JSON nor YAML was meant to be JSON.
-            Some(Err(error)) if text.path.ends_with(".json") => yaml::read(&text.text, text.at, self.problems)
-                .map_err(|_| Box::new(errors::json(text.at, &text.text, &error))),
-            Some(Err(_)) | None => yaml::read(&text.text, text.at, self.problems),
-        };
-        match found {
+        match parse(text, self.problems) {
             Ok(Some(root)) if root.is_null() => Content::Nothing,
             Ok(Some(root)) => Content::Value(root),
             Ok(None) => Content::Nothing,
@@ -100,11 +122,19 @@ impl Reading<'_> {
 }
 
 /// JSON where it is JSON, else YAML.
-pub(super) fn parse(text: &str, at: Span, problems: &mut Problems) -> Result<Option<Node>, Box<Diagnostic>> {
-    if json::looks_like(text)
-        && let Ok(node) = json::read(text, at)
-    {
-        return Ok(Some(node));
+pub(super) fn parse(text: &Text, problems: &mut Problems) -> Result<Option<Node>, Box<Diagnostic>> {
+    let Text { path, text, base, start } = text;
+    let json = json::looks_like(text).then(|| json::read(text, *base));
+    let found = match json {
+        Some(Ok(root)) => return Ok(Some(root)),
+        // What ends in `.json` and is neither JSON nor YAML was meant to be JSON.
+        Some(Err(error)) if path.ends_with(".json") => {
+            yaml::read(text, *base, problems).map_err(|_| Box::new(errors::json(text, *base, &error)))
+        }
+        Some(Err(_)) | None => yaml::read(text, *base, problems),
+    };
+    match base {
+        Base::At(_) => found,
+        Base::Sealed(_) => found.map_err(|_| Box::new(errors::vault_content(*start, path))),
     }
-    yaml::read(text, at, problems)
 }

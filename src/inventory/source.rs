@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::Variable;
 use super::model::{GroupId, HostId, Model};
-use super::variable::variable;
+use super::node::Node;
+use super::variable::{from_node, variable};
 use crate::text::Span;
 
 /// Which file names hosts, and by which of the sources that were asked for it is read.
@@ -15,9 +17,17 @@ pub(super) struct Origin {
     pub(super) path: Arc<str>,
     /// The number of the source that led to it.
     pub(super) request: usize,
+    /// Whether it came out of a vault.
+    pub(super) is_secret: bool,
 }
 
 impl Origin {
+    /// A variable that the file gives under a key.
+    pub(super) fn variable(&self, node: Node, key: Span) -> Variable {
+        let variable = from_node(node, key);
+        Variable { secret: self.is_secret || variable.secret, ..variable }
+    }
+
     /// Puts a host into a group; a port counts only where the host is named first, as Ansible has it.
     pub(super) fn add_host(
         &self,

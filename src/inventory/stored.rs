@@ -11,7 +11,6 @@ use super::errors;
 use super::model::{ALL, GroupId, Model};
 use super::node::{Entry, Kind, Node, Scalar};
 use super::source::Origin;
-use super::variable::from_node;
 use crate::diag::Problems;
 use crate::text::Span;
 
@@ -91,7 +90,7 @@ impl Reader<'_> {
                 ("children", Kind::List(items)) => self.children(group, name, items),
                 ("vars", Kind::Map(variables)) => {
                     for (name, entry) in variables {
-                        let variable = from_node(entry.value, entry.key);
+                        let variable = self.origin.variable(entry.value, entry.key);
                         if let Err(bad) = self.model.set_group(group, name, variable) {
                             self.problems.push(errors::bad_priority(bad.span));
                         }
@@ -145,7 +144,7 @@ impl Reader<'_> {
             return;
         };
         for (name, entry) in variables {
-            if let Err(bad) = self.model.set(host, name, from_node(entry.value, entry.key)) {
+            if let Err(bad) = self.model.set(host, name, self.origin.variable(entry.value, entry.key)) {
                 self.problems.push(errors::bad_priority(bad.span));
             }
         }

@@ -21,6 +21,7 @@ pub(super) fn variable(value: Value, raw: Option<&str>, span: Span, or: Span) ->
         ..Variable::default()
     };
     if is_live(&value) {
+        variable.secret = holds_vault(&value);
         variable.written = Some(Arc::new(value));
     } else {
         variable.value = value;
@@ -45,6 +46,15 @@ pub(super) fn is_live(value: &Value) -> bool {
         Value::String(text) => is_template(text),
         Value::Array(items) => items.iter().any(is_live),
         Value::Object(map) => vault_text(map).is_some() || unsafe_text(map).is_some() || map.values().any(is_live),
+    }
+}
+
+/// Whether a value, or a part of it, is in a vault.
+fn holds_vault(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        Value::Array(items) => items.iter().any(holds_vault),
+        Value::Object(map) => vault_text(map).is_some() || map.values().any(holds_vault),
     }
 }
 

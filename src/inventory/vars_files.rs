@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Variable;
 use super::errors;
 use super::model::Vars;
 use super::node::Kind;
 use super::paths::{ending, join};
-use super::reading::{Content, Reading};
+use super::reading::{Content, Found, Reading};
 use super::variable::from_node;
 use crate::text::Span;
 
@@ -41,6 +42,8 @@ pub(super) struct VarsFile {
     /// The start of its text.
     pub(super) start: Span,
     pub(super) vars: Vars,
+    /// Whether it is encrypted.
+    pub(super) encrypted: bool,
     /// Whether it is encrypted and stayed so.
     pub(super) locked: bool,
 }
@@ -120,18 +123,28 @@ impl VarsFiles {
 }
 
 fn read(path: &str, reading: &mut Reading<'_>) -> Option<VarsFile> {
-    let text = reading.text(path)?;
-    let mut file = VarsFile { path: path.to_string(), start: text.at.before(), vars: Vars::new(), locked: false };
+    let mut file =
+        VarsFile { path: path.to_string(), start: Span::default(), vars: Vars::new(), encrypted: false, locked: false };
+    let text = match reading.text(path) {
+        Found::Text(text) => text,
+        Found::Locked { start, .. } => return Some(VarsFile { start, encrypted: true, locked: true, ..file }),
+        Found::Bad => return None,
+    };
+    file.start = text.start;
+    file.encrypted = text.base.is_sealed();
     let root = match reading.structure(&text) {
         Content::Value(root) => root,
         Content::Nothing => return Some(file),
         Content::Bad => return None,
     };
-    let (span, what) = (root.span, root.what());
+    let (span, what, secret) = (root.span, root.what(), file.encrypted);
     match root.kind {
         Kind::Map(entries) => {
-            file.vars =
-                entries.into_iter().map(|(name, entry)| (name, Arc::new(from_node(entry.value, entry.key)))).collect();
+            let variables = entries.into_iter().map(|(name, entry)| {
+                let variable = from_node(entry.value, entry.key);
+                (name, Arc::new(Variable { secret: secret || variable.secret, ..variable }))
+            });
+            file.vars = variables.collect();
         }
         Kind::Scalar(_) | Kind::List(_) => reading.problems.push(errors::vars_are_no_mapping(span, path, what)),
     }

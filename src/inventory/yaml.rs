@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::errors;
 use super::node::{Entry, Kind, Node, Scalar};
+use super::place::Base;
 use super::scalar;
 use crate::diag::{Diagnostic, Problems};
 use crate::text::Span;
@@ -21,18 +22,18 @@ const MAX_DEPTH: usize = 100;
 /// How many values a file may hold, aliases written out.
 const MAX_NODES: usize = 1_000_000;
 
-/// Reads a text whose span is `at`. `Ok(None)`: there is no value in it.
+/// Reads a text. `Ok(None)`: there is no value in it.
 ///
 /// Keys that stand twice are reported into `problems`; the last one counts.
-pub(super) fn read(text: &str, at: Span, problems: &mut Problems) -> Result<Option<Node>, Box<Diagnostic>> {
-    let places = Places::new(text, at);
+pub(super) fn read(text: &str, base: Base, problems: &mut Problems) -> Result<Option<Node>, Box<Diagnostic>> {
+    let places = Places::new(text, base);
     let mut builder =
         Builder { places: &places, anchors: BTreeMap::new(), open: Vec::new(), root: None, nodes: 0, problems };
     let mut parser = Parser::new_from_str(text);
     let mut documents = 0;
     while let Some(event) = parser.next_event() {
         let (event, range) =
-            event.map_err(|error| errors::yaml(text, at, places.at(error.marker().index()), error.info()))?;
+            event.map_err(|error| errors::yaml(text, base, places.byte(error.marker().index()), error.info()))?;
         match event {
             Event::StreamEnd => break,
             Event::DocumentStart(_) => {
@@ -47,34 +48,32 @@ pub(super) fn read(text: &str, at: Span, problems: &mut Problems) -> Result<Opti
     Ok(builder.root)
 }
 
-/// From positions in characters, which the parser counts, to bytes in the shared space.
+/// From positions in characters, which the parser counts, to spans.
 struct Places {
-    base: u32,
+    base: Base,
     len: usize,
     /// The byte of each character; empty for ASCII, where they are the same.
     bytes: Vec<u32>,
 }
 
 impl Places {
-    fn new(text: &str, at: Span) -> Self {
+    fn new(text: &str, base: Base) -> Self {
         let bytes = match text.is_ascii() {
             true => Vec::new(),
             false => text.char_indices().map(|(byte, _)| byte as u32).collect(),
         };
-        Places { base: at.start, len: text.len(), bytes }
+        Places { base, len: text.len(), bytes }
     }
 
-    fn at(&self, index: usize) -> u32 {
-        let byte = match self.bytes.is_empty() {
-            true => index.min(self.len) as u32,
-            false => self.bytes.get(index).copied().unwrap_or(self.len as u32),
-        };
-        self.base + byte
+    fn byte(&self, index: usize) -> usize {
+        match self.bytes.is_empty() {
+            true => index.min(self.len),
+            false => self.bytes.get(index).map_or(self.len, |byte| *byte as usize),
+        }
     }
 
     fn span(&self, range: Range) -> Span {
-        let start = self.at(range.start.index());
-        Span::new(start, self.at(range.end.index()).max(start))
+        self.base.span(self.byte(range.start.index()), self.byte(range.end.index()))
     }
 }
 
