@@ -325,3 +325,7 @@ pub(super) fn template_chain(span: Span, name: &str, host: &str, limit: usize) -
     let message = format!("`{name}` of `{host}` is the last of more than {limit} variables that refer to each other");
     Diagnostic::error("inventory/template", span, message)
 }
+
+pub(super) fn connection(span: Span, name: &str, host: &str, wanted: &str) -> Diagnostic {
+    Diagnostic::error("inventory/connection", span, format!("`{name}` of `{host}` is {wanted}, and this is not"))
+}
