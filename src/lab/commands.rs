@@ -75,7 +75,7 @@ impl Lab {
                 out(&format!("{}s", (self.now.saturating_sub(machine.booted_at) + machine.uptime_before) / 1000))
             }
             "ha_state" => out("none"),
-            "reboot_required" if machine.reboot_required => out("/run/reboot-required"),
+            "reboot_required" | "reboot_reason" if machine.reboot_required => out("/run/reboot-required"),
             "apt_upgradable" => out("12"),
             "apt_download_size" => out("98304"),
             "qemu_ga_state" => out("package=yes\nmanager=apt\nsocket=yes\nenabled=static\nactive=active"),
