@@ -20,6 +20,7 @@ impl Lab {
             ["echo", rest @ ..] => out(&rest.join(" ")),
             ["cat", "/proc/sys/kernel/random/boot_id"] => out(&machine.boot_id()),
             ["cat", "/etc/os-release"] => out("PRETTY_NAME=\"Ubuntu 24.04.1 LTS\"\nNAME=\"Ubuntu\"\nID=ubuntu"),
+            ["getent", "hosts", .., name] => out(&format!("192.0.2.80      {name}")),
             ["df", .., path] => out(&format!(
                 "Filesystem     1024-blocks    Used Available Capacity Mounted on\n/dev/sda1         32000000 8000000  24000000      25% {path}"
             )),
@@ -73,6 +74,7 @@ impl Lab {
             "uptime" => {
                 out(&format!("{}s", (self.now.saturating_sub(machine.booted_at) + machine.uptime_before) / 1000))
             }
+            "ha_state" => out("none"),
             "reboot_required" if machine.reboot_required => out("/run/reboot-required"),
             "apt_upgradable" => out("12"),
             "apt_download_size" => out("98304"),
