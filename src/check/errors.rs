@@ -408,10 +408,6 @@ pub(super) fn wrong_place(span: Span, command: &str, wanted: &str, place: &str, 
         .help(help.to_string())
 }
 
-pub(super) fn nul(span: Span) -> Diagnostic {
-    Diagnostic::error("command/nul", span, "a NUL can not stand in an argument")
-}
-
 // Inventory
 
 pub(super) fn missing_variable(span: Span, name: &str, hosts: &[String]) -> Diagnostic {

@@ -251,7 +251,9 @@ impl Checker<'_> {
             let mut variables: IndexMap<String, serde_json::Value> = IndexMap::new();
             for variable in &used {
                 if let Some(found) = host.variables.get(variable) {
-                    variables.insert(variable.clone(), found.value.clone());
+                    // A secret's value stays where it is; what runs knows only where that is.
+                    let value = if found.secret { serde_json::Value::Null } else { found.value.clone() };
+                    variables.insert(variable.clone(), value);
                 } else if let Some(default) = drafts.iter().find_map(|draft| draft.defaults.get(variable)) {
                     let text = default.text().unwrap_or_default();
                     variables.insert(variable.clone(), serde_json::Value::String(text));

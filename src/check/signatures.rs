@@ -73,6 +73,23 @@ pub(super) enum Takes {
     Command,
 }
 
+impl OptionForm {
+    /// Whether it is written so. `--net[n]` stands for `--net` with any number.
+    pub(super) fn is(&self, written: &str) -> bool {
+        self.names.iter().any(|name| match name.strip_suffix("[n]") {
+            Some(stem) => written
+                .strip_prefix(stem)
+                .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())),
+            None => name == written,
+        })
+    }
+
+    /// Whether it stands for every long option that the signature does not name: `[--* <value: Str>?]`.
+    pub(super) fn is_any(&self) -> bool {
+        self.names.iter().any(|name| name == "--*")
+    }
+}
+
 impl Takes {
     /// As a signature writes it: `<Duration in s>`.
     pub(super) fn shown(&self, name: &str) -> String {
@@ -204,6 +221,10 @@ fn read_takes(slot: &tree::Slot, problems: &mut Problems) -> Takes {
             let tree::TypeKind::Named(name) = &ty.kind else { return Takes::Value(Type::Str, None) };
             if name == "Command" {
                 return Takes::Command;
+            }
+            // Types begin with a capital letter, so this is the one word that may stand here.
+            if unit.is_none() && name.starts_with(|c: char| c.is_ascii_lowercase()) {
+                return Takes::Words(vec![name.clone()]);
             }
             let Some(ty) = Type::named(name) else {
                 problems.push(errors::unknown_type(ty.span, name));

@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Show what a plan would do, host by host and guard by guard, without any connection
     Plan(DryArguments),
+    /// Explain the code of a diagnostic, with an example
+    Explain(ExplainArguments),
     /// Make a site in a folder, from its ansible.cfg where there is one
     Init(InitArguments),
     /// Show the inventory
@@ -50,6 +52,13 @@ pub(crate) struct SiteArguments {
     /// An inventory: a file or a folder; may be repeated [default: what hostler.toml says, else the folder `inventory`]
     #[arg(short, long, value_name = "PATH")]
     pub(crate) inventory: Vec<String>,
+    /// A file with the password of Ansible vaults; may be repeated [default: what hostler.toml says, else
+    /// $ANSIBLE_VAULT_PASSWORD_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vault_password_file: Vec<String>,
+    /// As --vault-password-file, for vaults of a label
+    #[arg(long, value_name = "LABEL@FILE")]
+    pub(crate) vault_id: Vec<String>,
 }
 
 /// Whom a plan is for, and with which values.
@@ -124,6 +133,12 @@ pub(crate) struct DryArguments {
     pub(crate) plan: PlanArguments,
     #[command(flatten)]
     pub(crate) site: SiteArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The code, such as `power/left-off`, or its last part [default: list all]
+    pub(crate) code: Option<String>,
 }
 
 #[derive(Debug, Args)]

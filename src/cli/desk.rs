@@ -8,10 +8,13 @@ use super::notify;
 use crate::check::Channel;
 use crate::code::SecretSource;
 use crate::hosts::Desk;
+use crate::inventory::Inventory;
 
 /// The controller's own part.
 pub(crate) struct Controller {
     pub(crate) channels: IndexMap<String, Channel>,
+    /// For secrets out of a vault.
+    pub(crate) inventory: Inventory,
     /// `--yes`
     pub(crate) yes: bool,
 }
@@ -26,7 +29,14 @@ impl Desk for Controller {
                 }
                 Err(std::env::VarError::NotUnicode(_)) => Err(format!("the environment variable `{name}` is no text")),
             },
-            SecretSource::Vault(host, name) => Err(format!("the secret `{name}` of `{host}` can not be read")),
+            SecretSource::Vault(host, name) => {
+                let variable = self.inventory.hosts.get(host).and_then(|host| host.variables.get(name));
+                match variable.map(|variable| &variable.value) {
+                    Some(serde_json::Value::String(text)) => Ok(text.clone()),
+                    Some(serde_json::Value::Null) | None => Err(format!("`{host}` has no secret `{name}`")),
+                    Some(other) => Ok(other.to_string()),
+                }
+            }
         }
     }
 

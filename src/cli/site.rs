@@ -9,7 +9,7 @@ use super::arguments::SiteArguments;
 use super::disk::Disk;
 use crate::check::{Channel, Site};
 use crate::diag::{Diagnostic, Problems};
-use crate::inventory::{self, Inventory};
+use crate::inventory::{self, Inventory, VaultKeys};
 use crate::text::{Files, Sources, Span};
 
 /// A site that was read.
@@ -31,6 +31,8 @@ struct File {
     inventory: Option<OneOrMany>,
     #[serde(default)]
     hypervisor: Option<String>,
+    #[serde(default)]
+    vault_password_file: Option<String>,
     #[serde(default)]
     notify: IndexMap<String, Channel>,
 }
@@ -101,11 +103,38 @@ pub(crate) fn load(
             beside.push(parent);
         }
     }
-    let request = inventory::Request { sources: &paths, beside: &beside, ..Default::default() };
+    let vault = vault_keys(arguments, file.vault_password_file.map(|path| join(&folder, &path)), problems);
+    let request = inventory::Request { sources: &paths, beside: &beside, vault: &vault };
     let inventory = inventory::load(&Disk, &request, sources, problems);
     let site =
         Site { controller: file.controller, timezone: file.timezone, hypervisor: file.hypervisor, notify: file.notify };
     Loaded { site, inventory }
+}
+
+/// The passwords that are named; an executable that would print one is not run.
+fn vault_keys(arguments: &SiteArguments, setting: Option<String>, problems: &mut Problems) -> VaultKeys {
+    let mut keys = VaultKeys::new();
+    let mut add = |label: Option<&str>, path: &str| {
+        if let Err(problem) = keys.add_file(&Disk, label, path) {
+            problems.push(*problem);
+        }
+    };
+    for id in &arguments.vault_id {
+        match id.split_once('@') {
+            Some((label, path)) => add(Some(label), path),
+            None => add(None, id),
+        }
+    }
+    for path in &arguments.vault_password_file {
+        add(None, path);
+    }
+    if arguments.vault_id.is_empty() && arguments.vault_password_file.is_empty() {
+        let named = std::env::var("ANSIBLE_VAULT_PASSWORD_FILE").ok().filter(|path| !path.is_empty());
+        if let Some(path) = setting.or(named) {
+            add(None, &path);
+        }
+    }
+    keys
 }
 
 fn read_file(path: &str, sources: &mut Sources, problems: &mut Problems) -> File {
@@ -137,7 +166,7 @@ fn read_file(path: &str, sources: &mut Sources, problems: &mut Problems) -> File
             let span = at(error.span().unwrap_or(0..0));
             let message = error.message().lines().next().unwrap_or("this can not be read").to_string();
             problems.push(Diagnostic::error("site/bad-setting", span, message).help(
-                "the settings are `edition`, `controller`, `timezone`, `inventory`, `hypervisor` and `[notify.NAME]`",
+                "the settings are `edition`, `controller`, `timezone`, `inventory`, `hypervisor`, `vault_password_file` and `[notify.NAME]`",
             ));
             File::default()
         }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::code::{Code, Expr, Op, Value, duration_text, from_json};
+use crate::code::{Code, Expr, Op, SecretSource, Type, Value, duration_text, from_json};
 
 /// What an expression can see.
 pub(super) struct Scope<'s> {
@@ -18,6 +18,9 @@ impl Scope<'_> {
             Expr::Slot(slot) => Ok(self.slots.get(slot.0).cloned().unwrap_or(Value::None)),
             Expr::Variable(of, name, ty) => {
                 let host = self.host(of)?;
+                if *ty == Type::Secret {
+                    return Ok(Value::Secret(SecretSource::Vault(host, name.clone())));
+                }
                 let facts = self.code.hosts.get(&host).ok_or_else(|| format!("`{host}` is not in the inventory"))?;
                 let json = facts.variables.get(name).ok_or_else(|| format!("`{host}` has no `{name}`"))?;
                 from_json(json, ty).map_err(|why| format!("`{name}` of `{host}`: {why}"))
@@ -239,7 +242,6 @@ fn member(of: Value, name: &str, args: &[Value]) -> Result<Value, String> {
 }
 
 fn text_member(text: &str, name: &str, args: &[Value]) -> Result<Value, String> {
-    use crate::code::Type;
     let convert = |ty: &Type| {
         Value::Str(text.trim().to_string())
             .into_type(ty)

@@ -230,13 +230,6 @@ impl Body<'_, '_> {
         {
             return Word::One { parts: vec![Part::Text(converted)], guarded: !safe };
         }
-        for part in &parts {
-            if let Part::Text(text) = part
-                && text.contains('\0')
-            {
-                self.report(errors::nul(seen.word.span));
-            }
-        }
         Word::One { parts, guarded: !safe }
     }
 
@@ -449,9 +442,19 @@ impl Body<'_, '_> {
             self.report(errors::missing_subcommand(seen[start].word.span, name, known));
             return None;
         }
-        // Forms of the same words differ in what their slots take: `guest cmd $vmid ping` reads, `… fstrim` changes.
-        let form =
-            forms.iter().copied().find(|form| accepts(form, signature, seen, start + 1, &matched)).unwrap_or(forms[0]);
+        // Forms of the same words differ in what their slots and options take: `guest cmd $vmid ping` reads,
+        // `… fstrim` changes.
+        let line = Line { signature, forms: &forms, seen, from: start + 1, matched: &matched };
+        let form = match forms.iter().copied().find(|form| line.fits(form) == Fits::Yes) {
+            Some(form) => form,
+            None => match forms.iter().find_map(|form| line.fits(form).decided_by()) {
+                Some(at) if forms.len() > 1 => {
+                    self.report(errors::dynamic(seen[at].word.span, "the word that decides what a command does"));
+                    return None;
+                }
+                _ => forms[0],
+            },
+        };
         read.effect = form.effect;
         read.left = form.left;
         read.within = form.within.map(|ms| Expr::Const(Value::Duration(ms)));
@@ -563,7 +566,8 @@ impl Body<'_, '_> {
             _ => (option, None),
         };
         let known = || form.options.iter().chain(&signature.options);
-        let Some(found) = known().find(|option| option.names.iter().any(|known| known == name)) else {
+        let any = || known().find(|known| known.is_any() && name.starts_with("--"));
+        let Some(found) = known().find(|known| known.is(name)).or_else(any) else {
             let cluster = !option.starts_with("--")
                 && option.chars().skip(1).all(|letter| {
                     known().any(|option| option.value.is_none() && option.names.contains(&format!("-{letter}")))
@@ -572,7 +576,7 @@ impl Body<'_, '_> {
             let attached = !option.starts_with("--")
                 && option.len() > 2
                 && option.is_char_boundary(2)
-                && known().any(|known| known.value.is_some() && known.names.iter().any(|name| name == &option[..2]));
+                && known().any(|known| known.value.is_some() && known.is(&option[..2]));
             if !cluster && !attached {
                 let names: Vec<&str> = known().flat_map(|option| option.names.iter().map(String::as_str)).collect();
                 self.report(errors::unknown_option(span, &read.name, name, names));
@@ -594,26 +598,15 @@ impl Body<'_, '_> {
                 if let Some(converted) = self.literal_in_slot(text, takes, span) {
                     slotted[at].replaced = Some(format!("{name}={converted}"));
                 }
-            } else {
-                let follows =
-                    seen.get(next).filter(|word| word.option().is_none() && word.literal.as_deref() != Some("--"));
-                let fits = match (follows, takes) {
-                    (Some(word), Takes::Words(words)) if found.value_optional => {
-                        word.literal.as_ref().is_none_or(|text| words.contains(text))
-                    }
-                    (Some(_), _) => true,
-                    (None, _) => false,
-                };
-                if fits {
-                    given = seen[next].literal.clone();
-                    if form.effect.is_power() && found.slot_name == "timeout" {
-                        read.within = self.outer_deadline(seen[next].word);
-                    }
-                    slotted[next] = Slotted { takes: Some(takes.clone()), replaced: None, safe: true };
-                    next += 1;
-                } else if !found.value_optional {
-                    self.report(errors::missing_option_value(span, name, &takes.shown(&found.slot_name)));
+            } else if found.takes_next(seen.get(next)) {
+                given = seen[next].literal.clone();
+                if form.effect.is_power() && found.slot_name == "timeout" {
+                    read.within = self.outer_deadline(seen[next].word);
                 }
+                slotted[next] = Slotted { takes: Some(takes.clone()), replaced: None, safe: true };
+                next += 1;
+            } else if !found.value_optional {
+                self.report(errors::missing_option_value(span, name, &takes.shown(&found.slot_name)));
             }
         }
         if found.slot_name == "destroys" && given.as_deref() != Some("0") {
@@ -687,24 +680,106 @@ impl Body<'_, '_> {
     }
 }
 
-/// Whether the literal words stand where the form's slots take them.
-fn accepts(form: &Form, signature: &Signature, seen: &[Seen<'_>], from: usize, matched: &[usize]) -> bool {
-    let options: Vec<OptionForm> = form.options.iter().chain(&signature.options).cloned().collect();
-    let mut slots = form.slots.iter();
-    let mut at = from;
-    while at < seen.len() {
-        if matched.contains(&at) {
-            at += 1;
-        } else if let Some(option) = seen[at].option() {
-            at += 1 + usize::from(takes_a_word(&options, option));
-        } else {
-            match (slots.next().map(|slot| &slot.takes), &seen[at].literal) {
-                (Some(Takes::Words(words)), Some(text)) if !words.contains(text) => return false,
-                _ => at += 1,
+impl OptionForm {
+    /// Whether the next word is its value.
+    fn takes_next(&self, next: Option<&Seen<'_>>) -> bool {
+        let Some(word) = next.filter(|word| word.option().is_none() && word.literal.as_deref() != Some("--")) else {
+            return false;
+        };
+        match &self.value {
+            None => false,
+            Some(Takes::Words(words)) if self.value_optional => {
+                word.literal.as_ref().is_none_or(|text| words.contains(text))
             }
+            Some(_) => true,
         }
     }
-    true
+}
+
+/// A command line, held against one form after the other.
+struct Line<'a, 't> {
+    signature: &'a Signature,
+    /// The forms of the same subcommand.
+    forms: &'a [&'a Form],
+    seen: &'a [Seen<'t>],
+    from: usize,
+    matched: &'a [usize],
+}
+
+/// Whether a form is the one that is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fits {
+    Yes,
+    No,
+    /// A value stands at this word, where only certain words may: nobody knows before the run.
+    Unknown(usize),
+}
+
+impl Fits {
+    fn decided_by(self) -> Option<usize> {
+        match self {
+            Fits::Unknown(at) => Some(at),
+            Fits::Yes | Fits::No => None,
+        }
+    }
+}
+
+impl Line<'_, '_> {
+    fn fits(&self, form: &Form) -> Fits {
+        let options: Vec<OptionForm> = form.options.iter().chain(&self.signature.options).cloned().collect();
+        let mut slots = form.slots.iter().peekable();
+        let mut unknown = None;
+        let mut dashes = false;
+        let mut at = self.from;
+        while let Some(word) = self.seen.get(at) {
+            at += 1;
+            if self.matched.contains(&(at - 1)) {
+                continue;
+            }
+            if word.literal.as_deref() == Some("--") && !dashes {
+                dashes = true;
+                continue;
+            }
+            let takes = match word.option().filter(|_| !dashes) {
+                Some(option) => {
+                    let name = option.split_once('=').map_or(option, |(name, _)| name);
+                    let Some(known) = options.iter().find(|known| known.is(name)) else {
+                        // An option that only another form knows tells them apart; one that none knows is reported.
+                        let short = |name: &str| name.len() > 2 && !name.starts_with("--");
+                        let of_another = |name: &str| {
+                            !options.iter().any(|known| known.is(name))
+                                && self.forms.iter().any(|other| other.options.iter().any(|known| known.is(name)))
+                        };
+                        let cluster = name.chars().skip(1).map(|letter| format!("-{letter}"));
+                        if of_another(name) || short(name) && cluster.into_iter().any(|name| of_another(&name)) {
+                            return Fits::No;
+                        }
+                        continue;
+                    };
+                    if option.contains('=') || !known.takes_next(self.seen.get(at)) {
+                        continue;
+                    }
+                    at += 1;
+                    known.value.as_ref()
+                }
+                None => {
+                    let slot = slots.peek().map(|slot| &slot.takes);
+                    if !slots.peek().is_some_and(|slot| slot.repeated) {
+                        slots.next();
+                    }
+                    slot
+                }
+            };
+            let Some(given) = self.seen.get(at - 1) else { continue };
+            match (takes, &given.literal) {
+                (Some(Takes::Command), _) => break,
+                (Some(Takes::Words(words)), Some(text)) if !words.contains(text) => return Fits::No,
+                (Some(Takes::Words(_)), None) => unknown = unknown.or(Some(at - 1)),
+                _ => {}
+            }
+        }
+        unknown.map_or(Fits::Yes, Fits::Unknown)
+    }
 }
 
 fn text_word(text: &str) -> Word {
@@ -713,9 +788,7 @@ fn text_word(text: &str) -> Word {
 
 fn takes_a_word(options: &[OptionForm], written: &str) -> bool {
     !written.contains('=')
-        && options.iter().any(|option| {
-            option.value.is_some() && !option.value_optional && option.names.iter().any(|name| name == written)
-        })
+        && options.iter().any(|option| option.value.is_some() && !option.value_optional && option.is(written))
 }
 
 /// Where the command stands behind `sudo`, `env`, `timeout` and their like.
