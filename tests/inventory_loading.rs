@@ -203,6 +203,13 @@ fn ini_mistakes_are_shown_where_they_are() {
 }
 
 #[test]
+fn a_name_for_a_host_and_a_group_is_a_warning() {
+    let loaded = ini("[web]\na\n[all]\nweb\n");
+    assert_eq!(loaded.problem(), "inventory/host-and-group hosts.ini:4:1");
+    assert!(!loaded.problems.has_errors());
+}
+
+#[test]
 fn one_mistake_does_not_hide_the_other_hosts() {
     let loaded = ini("a x='\nb vmid=101\n");
     assert_eq!(loaded.value("b", "vmid"), json!(101));

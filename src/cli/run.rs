@@ -93,6 +93,7 @@ fn carry_out(
         let desk = Controller {
             channels: loaded.site.notify.clone(),
             inventory: loaded.inventory.clone(),
+            vault: loaded.vault.clone(),
             yes: arguments.yes,
         };
         let users = endpoints::become_users(&loaded.inventory);

@@ -50,6 +50,7 @@ pages! {
     "flow/run-in-plan",
     "flow/site-plan-command",
     "inventory/bad-pattern",
+    "inventory/connection",
     "inventory/duplicate-key",
     "inventory/duplicate-vmid",
     "inventory/empty-name",

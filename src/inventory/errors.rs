@@ -193,6 +193,14 @@ pub(super) fn bad_host(span: Span, pattern: &str, why: &str) -> Diagnostic {
         .help("a range is written `web[01:10]`, `web[01:10:2]` or `db[a:c]`")
 }
 
+pub(super) fn host_and_group(host: Span, name: &str, group: Span) -> Diagnostic {
+    let warning = Diagnostic::warning("inventory/host-and-group", host, format!("`{name}` is a host and a group"));
+    let warning = warning
+        .label("the host")
+        .help("give one of them another name: Ansible gives the host's variables to the group");
+    if group == Span::default() { warning } else { warning.and(group, "the group") }
+}
+
 pub(super) fn empty_host(span: Span) -> Diagnostic {
     Diagnostic::error("inventory/empty-name", span, "a host has a name")
 }
