@@ -9,7 +9,7 @@ use std::process::Command;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Pages with plans.
-const PAGES: [&str; 4] = ["README.md", "docs/language.md", "docs/inventory.md", "docs/running.md"];
+const PAGES: [&str; 2] = ["README.md", "docs/language.md"];
 
 /// The ```plan blocks of a page, each with its line.
 fn plans(text: &str) -> Vec<(usize, String)> {
