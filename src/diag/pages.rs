@@ -56,6 +56,7 @@ pages! {
     "inventory/empty-name",
     "inventory/executable",
     "inventory/group-loop",
+    "inventory/host-and-group",
     "inventory/ini",
     "inventory/json",
     "inventory/missing-variable",
