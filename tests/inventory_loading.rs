@@ -385,12 +385,20 @@ fn without_a_password_vaults_stay_closed_until_they_are_used() {
         "inventory/vault-locked: `token` of `h` is in a vault, and there is no password for it"
     );
     assert!(loaded.inventory.hosts["h"].variables["token"].secret);
+    let mut keys = VaultKeys::new();
+    keys.add(None, b"a password");
+    assert_eq!(loaded.inventory.open("h", "uses", &keys), Ok(Some(json!("token is tök€n"))));
 
     let loaded = vault_case("vault_file", None);
     assert_eq!(loaded.messages(), [""; 0]);
     let host = &loaded.inventory.hosts["h"];
     assert_eq!(host.variables["own_plain"].value, json!(1));
     assert_eq!(host.own_file, "host_vars/h/main.yml");
+    assert_eq!(
+        loaded.due("h", "plain"),
+        "inventory/vault-locked: `plain` of `h` has no value: `vault_token` is no variable of the host, or it is in a \
+         vault for which there is no password"
+    );
     let locked: Vec<String> = host.locked.iter().map(|span| place(&loaded.sources, *span)).collect();
     assert_eq!(locked, ["group_vars/all.yml:1:1", "host_vars/h/vault.yml:1:1"]);
 }

@@ -312,6 +312,14 @@ pub(super) fn template(span: Span, name: &str, host: &str, why: &str) -> Diagnos
         .help("define what is missing, or write the value itself")
 }
 
+/// What a template lacks may be in an encrypted file that applies to the host and stayed closed.
+pub(super) fn may_be_locked(problem: Diagnostic, file: Span) -> Diagnostic {
+    let message = format!("{}, or it is in a vault for which there is no password", problem.message);
+    Diagnostic { code: "inventory/vault-locked", message, ..problem }
+        .and(file, "this file is encrypted")
+        .help("give the file that holds the password: `--vault-password-file FILE`, or `--vault-id LABEL@FILE`")
+}
+
 pub(super) fn template_needs(span: Span, name: &str, host: &str, other: &str, cause: &Diagnostic) -> Diagnostic {
     let message = format!("`{name}` of `{host}` has no value, because `{other}` has none: {}", cause.message);
     let mut error = Diagnostic::error(cause.code, span, message).label(format!("this template uses `{other}`"));
