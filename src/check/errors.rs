@@ -411,10 +411,6 @@ pub(super) fn wrong_place(span: Span, command: &str, wanted: &str, place: &str, 
         .help(help.to_string())
 }
 
-pub(super) fn nul(span: Span) -> Diagnostic {
-    Diagnostic::error("command/nul", span, "a NUL can not stand in an argument")
-}
-
 // Inventory
 
 pub(super) fn missing_variable(span: Span, name: &str, hosts: &[String]) -> Diagnostic {
@@ -523,6 +519,15 @@ pub(super) fn other_guest(span: Span, what: &str, command: &str) -> Diagnostic {
     )
     .label("not the plan's own guest")
     .help("write `$vmid` for the guest of this plan; make the other guest a target of a plan of its own")
+}
+
+pub(super) fn other_machine(span: Span, place: &str, command: &str) -> Diagnostic {
+    Diagnostic::error(
+        "power/other-guest",
+        span,
+        format!("`{command}` changes the power of `{place}`, and this plan is not about that machine"),
+    )
+    .help("write a plan of its own for it: `plan … for host in …`, with `on host as root: systemctl reboot`")
 }
 
 pub(super) fn guest_initiated(span: Span, host: &str, command: &str) -> Diagnostic {

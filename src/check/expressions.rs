@@ -758,6 +758,9 @@ impl Body<'_, '_> {
         let name_span =
             path.first().map_or(span, |first| first.span.to(path.last().map_or(first.span, |last| last.span)));
         let Some((callee, params, result)) = self.callable(&words, Wanted::Probe) else {
+            if self.checker.is_missing(self.module, &words) {
+                return (Expr::Const(Value::None), Type::Unknown);
+            }
             let is_task = self.callable(&words, Wanted::Task).is_some();
             let known = self.checker.candidates(self.module, &words, Wanted::Probe);
             self.report(errors::unknown_probe(name_span, &words.join("."), known.iter().map(String::as_str), is_task));
@@ -814,6 +817,8 @@ impl Body<'_, '_> {
         let mut given: Vec<Option<Expr>> = vec![None; params.len()];
         let mut about = About::Unknown;
         let mut named = false;
+        // What seems to be missing may be what could not be placed.
+        let mut misplaced = false;
         for (i, arg) in args.iter().enumerate() {
             let at = match &arg.name {
                 Some(written) => {
@@ -823,12 +828,14 @@ impl Body<'_, '_> {
                         None => {
                             let known = params.iter().map(|param| param.name.text.as_str());
                             self.report(errors::unknown_argument(written.span, &written.text, name, known));
+                            misplaced = true;
                             continue;
                         }
                     }
                 }
                 None if named => {
                     self.report(errors::positional_after_named(arg.value.span));
+                    misplaced = true;
                     continue;
                 }
                 None if i < params.len() => i,
@@ -868,7 +875,9 @@ impl Body<'_, '_> {
                     self.expr(default, &ty).0
                 }
                 (None, None) => {
-                    self.report(errors::missing_parameter(span, &param.name.text, name));
+                    if !misplaced {
+                        self.report(errors::missing_parameter(span, &param.name.text, name));
+                    }
                     Expr::Const(Value::None)
                 }
             });

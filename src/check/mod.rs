@@ -85,6 +85,7 @@ pub fn check(
     request: &Request,
     mut problems: Problems,
 ) -> Checked {
+    let unread: Vec<Diagnostic> = problems.iter().filter(|problem| problem.is_error()).cloned().collect();
     let mut modules = Modules::default();
     let mut reader = Reader { files, sources, problems: &mut problems };
     let always: Vec<ModuleId> = stdlib::ALWAYS.iter().filter_map(|name| modules.standard(name, &mut reader)).collect();
@@ -97,8 +98,26 @@ pub fn check(
     checker.lower_queued();
     checker.find_recursion();
     let programs = checker.programs(plans);
-    Checked { programs, diagnostics: checker.problems.sorted() }
+    let mut diagnostics = checker.problems.sorted();
+    if !unread.is_empty() {
+        diagnostics.retain(|problem| !OF_THE_SITE.contains(&problem.code) || unread.contains(problem));
+    }
+    Checked { programs, diagnostics }
 }
+
+/// What a plan is told when the site lacks something. Where a part of the site could not be read, that may be why, so
+/// only that is said.
+const OF_THE_SITE: [&str; 9] = [
+    "command/wrong-place",
+    "inventory/bad-pattern",
+    "inventory/missing-variable",
+    "inventory/unknown-hypervisor",
+    "name/unknown-channel",
+    "name/unknown-host",
+    "name/unknown-value",
+    "power/wrong-hypervisor",
+    "run/no-target",
+];
 
 /// A driver as it is declared.
 #[derive(Clone, Debug)]
@@ -379,6 +398,11 @@ impl<'a> Checker<'a> {
             },
             _ => None,
         }
+    }
+
+    /// Whether a `use` that failed was to bring what a path begins with.
+    fn is_missing(&self, from: ModuleId, path: &[&str]) -> bool {
+        path.first().is_some_and(|name| self.modules.get(from).missing.contains(*name))
     }
 
     /// What could have been meant by such a path.

@@ -1,6 +1,6 @@
 //! Which file is which module, and what its `use` lines bring.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::errors;
 use crate::diag::Problems;
@@ -42,6 +42,8 @@ pub(super) struct Module {
     pub(super) names: IndexMap<String, DeclId>,
     /// What `use` brought.
     pub(super) uses: IndexMap<String, (Brought, Span)>,
+    /// Names that a `use` was to bring and did not: that was reported, and what they are is not asked again.
+    pub(super) missing: IndexSet<String>,
 }
 
 /// All files of a program.
@@ -154,6 +156,7 @@ impl Modules {
             tree,
             names,
             uses: IndexMap::new(),
+            missing: IndexSet::new(),
         });
         for one in uses {
             self.bring(id, &one, reader);
@@ -163,34 +166,35 @@ impl Modules {
 
     fn bring(&mut self, into: ModuleId, one: &tree::Use, reader: &mut Reader<'_>) {
         let written = one.path.text.as_str();
+        let last = written.rsplit(['/', '.']).find(|part| !part.is_empty()).unwrap_or(written);
+        let name = one.alias.as_ref().map_or(last, |alias| alias.text.as_str()).to_string();
         let Some((module, rest)) = self.find_module(into, written, reader) else {
             let looked = match written.strip_prefix("std.") {
                 Some(_) => "the standard library has no such module".to_string(),
                 None => format!("there is no file `{}.plan`", join(&self.get(into).folder, written)),
             };
             reader.problems.push(errors::unknown_module(one.path.span, written, &looked));
+            self.list[into.0].missing.insert(name);
             return;
         };
-        let (name, brought) = match rest.as_slice() {
-            [] => {
-                let last = written.rsplit(['/', '.']).find(|part| !part.is_empty()).unwrap_or(written);
-                (last.to_string(), Brought::Module(module))
-            }
+        let brought = match rest.as_slice() {
+            [] => Brought::Module(module),
             [item] => match self.get(module).names.get(item.as_str()) {
-                Some(decl) => (item.clone(), Brought::Item(*decl)),
+                Some(decl) => Brought::Item(*decl),
                 None => {
                     let known: Vec<&str> = self.get(module).names.keys().map(String::as_str).collect();
                     let label = written.strip_suffix(item.as_str()).unwrap_or(written).trim_end_matches('.');
                     reader.problems.push(errors::unknown_in_module(one.path.span, label, item, known));
+                    self.list[into.0].missing.insert(name);
                     return;
                 }
             },
             _ => {
                 reader.problems.push(errors::unknown_module(one.path.span, written, "no such module"));
+                self.list[into.0].missing.insert(name);
                 return;
             }
         };
-        let name = one.alias.as_ref().map_or(name, |alias| alias.text.clone());
         let already = self.get(into).uses.get(&name).map(|(_, span)| *span);
         match already {
             Some(first) => reader.problems.push(errors::declared_twice(one.span, &name, first)),

@@ -204,6 +204,9 @@ impl Body<'_, '_> {
         let first = call.path.first()?.span;
         let name_span = first.to(call.path.last()?.span);
         let Some((callee, params, _)) = self.callable(&words, Wanted::Task) else {
+            if self.checker.is_missing(self.module, &words) {
+                return None;
+            }
             let is_probe = self.callable(&words, Wanted::Probe).is_some();
             let known = self.checker.candidates(self.module, &words, Wanted::Task);
             let error = errors::unknown_task(name_span, &words.join("."), known.iter().map(String::as_str), is_probe);
@@ -218,6 +221,9 @@ impl Body<'_, '_> {
     fn run_plan(&mut self, call: &tree::Call) -> Option<StepKind> {
         let words: Vec<&str> = call.path.iter().map(|name| name.text.as_str()).collect();
         let Some(decl) = self.checker.find(self.module, &words, Wanted::Plan) else {
+            if self.checker.is_missing(self.module, &words) {
+                return None;
+            }
             let known = self.checker.candidates(self.module, &words, Wanted::Plan);
             self.report(errors::unknown_plan(call.span, &words.join("."), known.iter().map(String::as_str)));
             return None;

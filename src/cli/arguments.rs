@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Show what a plan would do, host by host and guard by guard, without any connection
     Plan(DryArguments),
+    /// Explain the code of a diagnostic, with an example
+    Explain(ExplainArguments),
     /// Make a site in a folder, from its ansible.cfg where there is one
     Init(InitArguments),
     /// Show the inventory
@@ -131,6 +133,12 @@ pub(crate) struct DryArguments {
     pub(crate) plan: PlanArguments,
     #[command(flatten)]
     pub(crate) site: SiteArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The code, such as `power/left-off`, or its last part [default: list all]
+    pub(crate) code: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod clock;
 mod desk;
 mod disk;
 mod endpoints;
+mod explain;
 mod init;
 mod inventory;
 mod lab;
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(run, &mut terminal),
         Command::Check(check) => check::check(check, &mut terminal),
         Command::Plan(plan) => plan::plan(plan, &mut terminal),
+        Command::Explain(explain) => explain::explain(explain, &mut terminal),
         Command::Init(init) => init::init(init, &mut terminal),
         Command::Inventory(inventory) => inventory::inventory(inventory, &mut terminal),
     };

@@ -4,6 +4,7 @@
 //! place. Only [`render`] knows how diagnostics look on a terminal, and only [`json`] how they look to a program.
 
 pub mod json;
+pub mod pages;
 pub mod render;
 
 use serde::{Deserialize, Serialize};

@@ -35,10 +35,17 @@ pub(super) fn before_greeting(told: &Told, endpoint: &Endpoint, raised: Option<&
     if let Some(why) = raised.and_then(|user| sudo_refuses(told, endpoint, user)) {
         return End { refused: true, why, ..End::default() };
     }
-    // What sshd does beyond its `MaxStartups`: it closes before, or instead of, its first line.
-    let closed =
-        ["kex_exchange_identification: Connection closed", "kex_exchange_identification: read: Connection reset"];
-    let busy = told.step < Step::Introduced && told.find(&closed).is_some() && told.find(&["open failed"]).is_none();
+    // What sshd does beyond its `MaxStartups`: it closes before, or instead of, its first line, and nothing else is
+    // said. A jump host that fails for another cause says that one first.
+    let first = "kex_exchange_identification: ";
+    let closed = [
+        &format!("{first}Connection closed"),
+        &format!("{first}read: Connection reset"),
+        "Connection closed by ",
+        "Connection reset by ",
+    ];
+    let only_closed = told.lines.iter().all(|line| closed.iter().any(|start| line.starts_with(*start)));
+    let busy = told.step < Step::Introduced && only_closed && told.find(&[first]).is_some();
     if told.jump.is_some() && told.step < Step::Introduced {
         return End { busy, ..through_jump(told, endpoint, ending) };
     }

@@ -133,10 +133,11 @@ job() {
   [ -s "$f.o" ] && head -c 1048577 "$f.o"
   printf '\n%s s %s\n' "$N" "$id"
   [ -s "$f.e" ] && head -c 1048577 "$f.e"
-  printf '\n%s e %s\n' "$N" "$id"
-  echo >&9
   : >"$f.o"
   : >"$f.e"
+  # Nothing touches the folder after this: the controller may close the connection at once.
+  printf '\n%s e %s\n' "$N" "$id"
+  echo >&9
 }
 
 # end FILE SIGNAL: to the process group of the reading command whose pid file this is, if it is still there.
@@ -164,8 +165,11 @@ leave() {
       end "$f" KILL
     done
   fi
-  rm -rf "$d"
-}
+  rm -rf "$d" || {
+    sleep 1
+    rm -rf "$d"
+  }
+} 2>/dev/null
 
 # Looks after the courier itself: a connection that is dead without saying so (no beat for 60 to 90 s), or a courier that
 # was killed, must leave no command of ours behind.

@@ -169,7 +169,7 @@ fn tokens(block: &str) -> usize {
             Some(mark) if c == mark => quote = None,
             Some(_) => {}
             None => {
-                count += usize::from(!c.is_whitespace() && !(is_word && in_word));
+                count += usize::from(!(c.is_whitespace() || is_word && in_word));
                 if matches!(c, '\'' | '"') {
                     quote = Some(c);
                 }

@@ -116,6 +116,12 @@ pub(super) fn odd_character(span: Span, character: char) -> Diagnostic {
     Diagnostic::error(ODD_CHARACTER, span, format!("{what} stands here")).help(help)
 }
 
+/// The scan and the grammar disagree about the brackets: better one vague problem than none.
+pub(super) fn unreadable_rest(span: Span) -> Diagnostic {
+    Diagnostic::error(UNEXPECTED, span, "the rest of this file can not be read from here on")
+        .help("look for a quote or a bracket that is open before this place")
+}
+
 // ---- anywhere -----------------------------------------------------------------------------------------------------
 
 /// `token` can not stand here; `expected` could. The help is `hint`, or the expected word that was nearly written.
@@ -248,6 +254,7 @@ pub(super) fn bad_escape(span: Span, written: &str) -> Diagnostic {
 }
 
 pub(super) fn bad_dollar(span: Span, written: &str, after: Option<char>) -> Diagnostic {
+    let written = &short(written);
     let inside = written.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
     let (message, help) = match (inside, after) {
         (Some(inside), _) => {
@@ -331,6 +338,7 @@ pub(super) fn spaced_number(span: Span, written: &str, meant: &str) -> Diagnosti
 }
 
 pub(super) fn chained(span: Span, operator: &str, first: &str, middle: &str) -> Diagnostic {
+    let (first, middle) = (short(first), short(middle));
     Diagnostic::error(
         UNEXPECTED,
         span,
@@ -351,6 +359,7 @@ pub(super) fn missing_place(span: Span, token: &str) -> Diagnostic {
 }
 
 pub(super) fn place_is_value(span: Span, written: &str) -> Diagnostic {
+    let written = &short(written);
     let bare = written.trim_matches(['"', '\'']);
     let help = match written.strip_prefix('$') {
         Some(name) if is_word(name) => format!("write `on {name}`: a host that has a name is written without `$`"),
@@ -362,7 +371,8 @@ pub(super) fn place_is_value(span: Span, written: &str) -> Diagnostic {
 }
 
 pub(super) fn missing_colon(span: Span, place: &str, rest: &str) -> Diagnostic {
-    let example = if rest.is_empty() { "qm status $vmid" } else { rest };
+    let (place, rest) = (short(place), short(rest));
+    let example = if rest.is_empty() { "qm status $vmid" } else { &rest };
     Diagnostic::error(UNEXPECTED, span, format!("a `:` is missing between the place `{place}` and the command"))
         .help(format!("write `on {place}: {example}`"))
 }
@@ -484,7 +494,7 @@ pub(super) fn bad_statement(span: Span, token: &str, line: &str) -> Diagnostic {
         nearest(token, words::BEGINNINGS).filter(|keyword| *keyword != token && is_word(token))
     {
         Some(format!("did you mean `{keyword}`?"))
-    } else if is_word(token) && rest.starts_with('(') && !line[token.len()..].starts_with('(') {
+    } else if is_word(token) && rest.starts_with('(') && !line.get(token.len()..).unwrap_or("").starts_with('(') {
         Some(format!("no blank may stand before the parenthesis: `{token}(…)`"))
     } else if is_word(token) {
         Some("a statement begins with a word of the language (`on`, `let`, `await`, `require`, `if` …) or is a call: `restart(guest)`".to_string())
@@ -767,7 +777,7 @@ pub(super) fn plan_on(span: Span) -> Diagnostic {
 }
 
 pub(super) fn missing_effect(span: Span, line: &str) -> Diagnostic {
-    let shown: String = line.chars().take(40).collect();
+    let shown = short(line);
     Diagnostic::error(UNEXPECTED, span, "this signature has no effect: `->` is missing").help(format!(
         "write `{shown} -> read`; the effects are read, change, power on, power off, power cycle and destroy"
     ))
@@ -776,6 +786,15 @@ pub(super) fn missing_effect(span: Span, line: &str) -> Diagnostic {
 pub(super) fn not_in_driver(span: Span, token: &str) -> Diagnostic {
     Diagnostic::error(UNEXPECTED, span, format!("`{token}` can not stand in a driver"))
         .help("a driver holds `identity`, `script`, `probe` and `task`")
+}
+
+/// A text as it is shown in a message: its beginning, where it is long.
+pub(super) fn short(text: &str) -> String {
+    const LONGEST: usize = 80;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
+    }
 }
 
 fn list(words: &[&str]) -> String {

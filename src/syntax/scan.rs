@@ -5,14 +5,18 @@
 //! nesting (pest recurses), and why an unclosed block costs one problem and not hundreds.
 
 mod brackets;
+mod characters;
+mod lexemes;
 
 use std::borrow::Cow;
 
-use super::errors;
 use super::tree::Comment;
+use super::{errors, words};
 use crate::diag::Diagnostic;
 use crate::text::Span;
 use brackets::{Brackets, Kind};
+use characters::{becomes_blank, blanked, is_odd, odd_characters, odd_in_comment};
+use lexemes::{braces, is_word, is_word_char, newline, one_line_string, value};
 
 /// The largest file that is read.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
@@ -68,6 +72,8 @@ struct Scanner<'t> {
     headless: Option<(usize, usize)>,
     /// Between an `on` and its `:` or `{`: how many brackets were open at the `on`.
     header: Option<usize>,
+    /// Up to here the head of an `on` is known to go on: its `{` stands on a later line.
+    head_until: usize,
     /// Whether what was read last asks for more, so that a newline is only a space.
     continues: bool,
     /// `<` less `>` in this line: types nest by them.
@@ -92,6 +98,7 @@ impl<'t> Scanner<'t> {
             first: None,
             headless: None,
             header: None,
+            head_until: 0,
             continues: false,
             angles: 0,
             comments: Vec::new(),
@@ -140,6 +147,7 @@ impl<'t> Scanner<'t> {
                 self.continues = true;
             }
             b')' | b']' => {
+                self.significant();
                 self.brackets.close(byte, start);
                 self.at += 1;
                 self.continues = false;
@@ -170,7 +178,9 @@ impl<'t> Scanner<'t> {
             }
             b',' | b'+' | b'-' | b'*' | b'/' | b'=' | b'|' => self.operator(),
             _ => {
-                self.significant();
+                if !self.text[start..].starts_with(is_odd) {
+                    self.significant();
+                }
                 self.character();
             }
         }
@@ -193,19 +203,33 @@ impl<'t> Scanner<'t> {
     fn language_newline(&mut self) {
         let length = self.newline(self.at).unwrap_or(1);
         self.angles = 0;
-        if self.brackets.in_braces() && !self.continues {
-            let brace_follows = self.header.is_some() && self.next_is_brace(self.at + length);
-            if !brace_follows {
-                self.end_statement();
-            }
+        if self.brackets.in_braces() {
+            // An operator, a comma or a `{` to come makes the newline a space; only for a head that is not closed does
+            // it matter which.
+            let goes_on = self.header.is_some()
+                && (self.continues || self.at < self.head_until || self.next_is_brace(self.at + length));
+            let (header, continues) = (self.header.filter(|_| goes_on), self.continues && goes_on);
+            self.end_statement();
+            (self.header, self.continues) = (header, continues);
         }
         self.at += length;
     }
 
-    /// Whether nothing but blanks, newlines and comments stands between here and a `{`.
-    fn next_is_brace(&self, from: usize) -> bool {
-        let mut lines = self.text[from..].lines().map(|line| line.trim_start_matches([' ', '\t']));
-        lines.find(|line| !line.is_empty() && !line.starts_with('#')).is_some_and(|line| line.starts_with('{'))
+    /// Whether nothing but blanks, newlines and comments stands between here and a `{`; it is looked for once a head.
+    fn next_is_brace(&mut self, from: usize) -> bool {
+        let mut at = from;
+        for line in self.text[from..].split_inclusive('\n') {
+            let text = line.trim_start_matches(becomes_blank);
+            if text.starts_with('{') {
+                self.head_until = at;
+                return true;
+            }
+            if !text.trim_end_matches(['\n', '\r']).is_empty() && !text.starts_with('#') {
+                return false;
+            }
+            at += line.len();
+        }
+        false
     }
 
     fn end_statement(&mut self) {
@@ -233,6 +257,10 @@ impl<'t> Scanner<'t> {
         let begins = self.first.is_none() && self.brackets.in_statements();
         if begins {
             self.first = Some(if member { "" } else { word });
+            if words::is_reserved(word) && !matches!(word, "not" | "true" | "false") {
+                // No value begins like this: the head before it was never closed.
+                self.header = None;
+            }
             if self.brackets.depth() == 0 && matches!(word, "plan" | "task" | "probe" | "command" | "driver") {
                 self.headless = Some((start, end));
             }
@@ -251,7 +279,7 @@ impl<'t> Scanner<'t> {
         if !self.brackets.in_statements() || self.first.is_some_and(|w| never.contains(&w) || clauses.contains(&w)) {
             return false;
         }
-        let rest = self.text[end..].trim_start_matches([' ', '\t']);
+        let rest = self.text[end..].trim_start_matches(becomes_blank);
         let next: &str = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-').next().unwrap_or("");
         !matches!(next, "in" | "for") && rest.starts_with(|c: char| is_word_char(c) || matches!(c, '$' | '"' | '\''))
     }
@@ -313,13 +341,21 @@ impl<'t> Scanner<'t> {
                 self.at += 1;
                 self.mode = Mode::Command { fresh: true };
             }
-            b'\\' => match (self.newline(start + 1), self.bytes.get(start + 1)) {
+            b'\\' => match (self.newline(start + 1), self.text.get(start + 1..).and_then(|rest| rest.chars().next())) {
                 (Some(length), _) => {
                     self.at += 1 + length;
                     self.mode = Mode::Command { fresh: true };
                 }
-                (None, Some(byte)) if byte.is_ascii() => self.at += 2,
-                _ => self.at += 1,
+                (None, Some(escaped)) => {
+                    self.at += 1 + escaped.len_utf8();
+                    if is_odd(escaped) {
+                        // Both become blanks: half of the character must not be escaped.
+                        self.odd.push((start, 1));
+                        self.odd_at(start + 1, escaped);
+                        self.mode = Mode::Command { fresh: true };
+                    }
+                }
+                (None, None) => self.at += 1,
             },
             b'#' if fresh => {
                 self.comment();
@@ -365,7 +401,7 @@ impl<'t> Scanner<'t> {
 
     /// Whether only blanks and a comment stand before the end of this line.
     fn line_is_over(&self, from: usize) -> bool {
-        let rest = self.text[from..].trim_start_matches([' ', '\t']);
+        let rest = self.text[from..].trim_start_matches(becomes_blank);
         rest.is_empty() || rest.starts_with(['\n', '#']) || rest.starts_with("\r\n")
     }
 
@@ -424,6 +460,10 @@ impl<'t> Scanner<'t> {
         };
         if is_odd(character) {
             self.odd_at(self.at, character);
+            if self.mode != Mode::Language {
+                // It becomes a blank.
+                self.mode = Mode::Command { fresh: true };
+            }
         }
         self.at += character.len_utf8();
     }
@@ -484,120 +524,13 @@ impl<'t> Scanner<'t> {
     }
 }
 
-/// `text` with blanks in place of odd characters, byte for byte as long.
-fn blanked(text: &str, odd: &[(usize, usize)]) -> String {
-    let mut result = String::with_capacity(text.len());
-    let mut sorted = odd.to_vec();
-    sorted.sort_unstable();
-    sorted.dedup();
-    let mut from = 0;
-    for (at, length) in sorted {
-        result.push_str(text.get(from..at).unwrap_or(""));
-        result.extend(std::iter::repeat_n(' ', length));
-        from = at + length;
-    }
-    result.push_str(text.get(from..).unwrap_or(""));
-    result
-}
-
 /// The line, from 1, in which a byte stands.
 fn line_of(text: &str, at: usize) -> usize {
     text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1
-}
-
-/// The end of the string that opens at `start`, and whether it is closed before its line ends.
-fn one_line_string(bytes: &[u8], start: usize) -> (usize, bool) {
-    let quote = bytes[start];
-    let mut at = start + 1;
-    while at < bytes.len() {
-        if newline(bytes, at).is_some() {
-            return (at, false);
-        }
-        match bytes[at] {
-            byte if byte == quote => return (at + 1, true),
-            b'\\' if quote == b'"' && newline(bytes, at + 1).is_none() => at += 2,
-            _ => at += 1,
-        }
-    }
-    (bytes.len(), false)
-}
-
-fn newline(bytes: &[u8], at: usize) -> Option<usize> {
-    match (bytes.get(at), bytes.get(at + 1)) {
-        (Some(b'\n'), _) => Some(1),
-        (Some(b'\r'), Some(b'\n')) => Some(2),
-        _ => None,
-    }
-}
-
-/// How many bytes the `$` here takes with it: `${…}` on one line is one thing, whatever it holds; a `${` that is left
-/// open opens no block.
-fn value(bytes: &[u8], at: usize) -> usize {
-    if bytes.get(at + 1) != Some(&b'{') {
-        return 1;
-    }
-    let mut end = at + 2;
-    while let Some(byte) = bytes.get(end) {
-        match byte {
-            b'}' => return end + 1 - at,
-            b'"' | b'\'' | b'\n' => break,
-            _ => end += 1,
-        }
-    }
-    2
-}
-
-/// Where the pair of braces that opens here ends, when it does so on this line; `levels` may nest in it.
-fn braces(bytes: &[u8], start: usize, levels: usize) -> Option<usize> {
-    let mut at = start + 1;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'}' => return Some(at + 1),
-            b'\n' => return None,
-            b'{' => at = braces(bytes, at, levels.checked_sub(1)?)?,
-            _ => at += 1,
-        }
-    }
-    None
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
-fn is_word_char(character: char) -> bool {
-    character.is_ascii_alphanumeric() || character == '_'
 }
 
 /// The first words that decide what a `{` holds.
 fn static_word(word: &str) -> &'static str {
     const WORDS: [&str; 8] = ["plan", "task", "probe", "command", "driver", "use", "edition", "notify"];
     WORDS.into_iter().find(|known| *known == word).unwrap_or("")
-}
-
-/// Characters that look like nothing, like a blank or like a quote, and are not.
-fn is_odd(character: char) -> bool {
-    match character {
-        '\t' | '\n' | ' ' => false,
-        '\u{2018}'..='\u{201f}' => true,
-        '\u{ad}' | '\u{180e}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' => true,
-        '\u{e0000}'..='\u{e007f}' => true,
-        _ => character.is_control() || character.is_whitespace() || is_invisible(character),
-    }
-}
-
-/// Zero-width and bidirectional characters: what is read is not what is there.
-fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
-}
-
-fn odd_characters(text: &str) -> Vec<(usize, char)> {
-    text.char_indices().filter(|(_, c)| is_odd(*c)).collect()
-}
-
-/// Prose may hold curly quotes and no-break blanks; it must not hold what reorders the line, nor NUL.
-fn odd_in_comment(text: &str) -> Vec<(usize, char)> {
-    text.char_indices()
-        .filter(|(_, c)| *c == '\0' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
-        .collect()
 }

@@ -38,13 +38,18 @@ pub(super) fn is_reserved(word: &str) -> bool {
 /// How many bytes of `text` are one word, string or character.
 pub(super) fn token_length(text: &str) -> usize {
     let word = |text: &str| text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
-    let line = &text[..text.find('\n').unwrap_or(text.len())];
     match text.chars().next() {
         None | Some('\n') => 0,
         Some('\r') if text.starts_with("\r\n") => 0,
         Some('#') => 0,
-        Some(quote @ ('"' | '\'')) => line[1..].find(quote).map_or(1, |length| length + 2),
-        Some('$') if text.starts_with("${") => line.find('}').map_or(2, |length| length + 1),
+        Some(quote @ ('"' | '\'')) => match text[1..].find([quote, '\n']) {
+            Some(length) if text[1 + length..].starts_with(quote) => length + 2,
+            _ => 1,
+        },
+        Some('$') if text.starts_with("${") => match text.find(['}', '\n']) {
+            Some(length) if text[length..].starts_with('}') => length + 1,
+            _ => 2,
+        },
         Some('$') => 1 + word(&text[1..]),
         Some(c) if c.is_alphanumeric() || c == '_' => word(text),
         Some(_) => {
@@ -218,7 +223,13 @@ fn in_words(rule: Rule) -> Option<String> {
         | Rule::task
         | Rule::probe
         | Rule::statement
-        | Rule::readable
+        | Rule::worded
+        | Rule::junk_head
+        | Rule::joint
+        | Rule::begins_statement
+        | Rule::any_infix
+        | Rule::literal_string
+        | Rule::dollar
         | Rule::let_statement
         | Rule::await_statement
         | Rule::require_statement

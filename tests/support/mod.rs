@@ -71,6 +71,7 @@ impl Bed {
             fs::read_to_string("/proc/self/status").unwrap().lines().any(|line| line.starts_with("Uid:\t0\t")),
             "the test bed makes namespaces and mounts, and needs root: run the tests as root"
         );
+        reap();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bed-{}-{count}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
@@ -303,6 +304,17 @@ impl Node {
             .collect();
         known.push(format!("{marker}{}", key.join(" ")));
         fs::write(file, known.join("\n") + "\n").unwrap();
+    }
+}
+
+/// Removes the folders of tests that were killed; their machines ended with them.
+fn reap() {
+    for entry in fs::read_dir(env!("CARGO_TARGET_TMPDIR")).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let pid = name.strip_prefix("bed-").and_then(|rest| rest.split('-').next());
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 

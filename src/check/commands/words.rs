@@ -230,13 +230,6 @@ impl Body<'_, '_> {
         {
             return Word::One { parts: vec![Part::Text(converted)], guarded: !safe };
         }
-        for part in &parts {
-            if let Part::Text(text) = part
-                && text.contains('\0')
-            {
-                self.report(errors::nul(seen.word.span));
-            }
-        }
         Word::One { parts, guarded: !safe }
     }
 

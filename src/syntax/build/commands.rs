@@ -48,7 +48,7 @@ impl Builder<'_> {
         if !complete {
             let rest = bad_options.first().map_or(head_end, start);
             let place_text = self.slice(place.span).to_string();
-            let rest_text = self.text[rest..span_end(span, self.base)].trim().to_string();
+            let rest_text = self.between(rest, span_end(span, self.base)).trim().to_string();
             if self.reported() == before {
                 let at = if rest_text.is_empty() { span.after() } else { self.at(rest, rest) };
                 self.report(errors::missing_colon(at, &place_text, &rest_text));
@@ -252,9 +252,7 @@ impl Builder<'_> {
             let shell = children(word.clone()).find(|part| part.as_rule() == Rule::shell);
             let found = match shell {
                 _ if text.starts_with('~') => Some((at, "~".to_string())),
-                Some(part) => {
-                    Some((start(&part), shell_operator(part.as_str(), &self.text[start(&part)..]).to_string()))
-                }
+                Some(part) => Some((start(&part), shell_operator(part.as_str(), self.after(start(&part))).to_string())),
                 None => None,
             };
             if let Some((at, operator)) = found {
@@ -267,7 +265,7 @@ impl Builder<'_> {
         // `\ ` at the end of a line was meant to continue it.
         if let Some(last) = written.last()
             && last.as_str().trim_matches(['\\', ' ', '\t']).is_empty()
-            && self.text[end(last)..].trim_start_matches([' ', '\t']).starts_with(['\n', '\r'])
+            && self.after(end(last)).trim_start_matches([' ', '\t']).starts_with(['\n', '\r'])
         {
             self.report(errors::blank_after_continuation(self.at(start(last), end(last))));
             self.quiet.insert(self.line(start(last)) + 1);

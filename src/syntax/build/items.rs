@@ -288,7 +288,7 @@ impl Builder<'_> {
         if self.reported() == before {
             if ty.is_none() {
                 let behind =
-                    bad.as_ref().map_or("", |bad| self.text[start(bad)..self.trimmed(start(bad), end(bad))].trim());
+                    bad.as_ref().map_or("", |bad| self.between(start(bad), self.trimmed(start(bad), end(bad))).trim());
                 let value = default.as_ref().map_or("", |value| self.slice(value.span));
                 self.report(errors::missing_type(&name, behind, value));
             } else if let Some(bad) = &bad {
@@ -410,11 +410,11 @@ impl Builder<'_> {
             Some(example) => {
                 let at = self.stops(Rule::lone_clause, from, to).0;
                 let hint =
-                    (token == "for").then(|| errors::targets_hint(&self.token(at).1, &self.text[at..to])).flatten();
+                    (token == "for").then(|| errors::targets_hint(&self.token(at).1, self.between(at, to))).flatten();
                 let hint = hint.unwrap_or_else(|| format!("write `{example}`"));
                 self.puzzled(Rule::lone_clause, from, to, Some(hint));
             }
-            None => self.report(errors::unknown_clause(span, &token, &self.text[from..to])),
+            None => self.report(errors::unknown_clause(span, &token, self.between(from, to))),
         }
     }
 

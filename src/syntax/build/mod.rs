@@ -19,6 +19,9 @@ use super::{errors, words};
 use crate::diag::{Diagnostic, Problems};
 use crate::text::Span;
 
+/// Who has that many problems in one file reads the first ones.
+const MAX_PROBLEMS: usize = 1000;
+
 pub(super) type Pair<'t> = pest::iterators::Pair<'t, Rule>;
 
 /// The tree of a text that has passed the scan; without its comments.
@@ -28,10 +31,8 @@ pub(super) fn file(text: &str, base: u32, scan: &Scan<'_>, problems: &mut Proble
     match grammar::read(Rule::file, clean) {
         Ok(pairs) => builder.items(pairs),
         Err(stopped) => {
-            // The scan and the grammar see the brackets differently: better one vague problem than none.
-            let at = stopped.at.min(text.len());
-            let (span, token) = builder.token(at);
-            builder.report(errors::unexpected(span, &token, &[], None));
+            let span = builder.token(stopped.at.min(text.len())).0;
+            builder.problems.push(errors::unreadable_rest(span));
             File::default()
         }
     }
@@ -47,6 +48,8 @@ pub(super) struct Builder<'t> {
     /// Lines on which the scan has found something: what else they hold may only follow from it.
     quiet: BTreeSet<usize>,
     problems: &'t mut Problems,
+    /// How many problems there were before this file's.
+    known: usize,
     /// How many operators stand around the expression that is being built.
     depth: usize,
 }
@@ -55,8 +58,8 @@ impl<'t> Builder<'t> {
     fn new(text: &'t str, base: u32, scan: &'t Scan<'_>, problems: &'t mut Problems) -> Self {
         let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         let lines: Vec<usize> = std::iter::once(0).chain(newlines).collect();
-        let mut builder =
-            Builder { text, base, comments: &scan.comments, lines, quiet: BTreeSet::new(), problems, depth: 0 };
+        let (known, quiet) = (problems.len(), BTreeSet::new());
+        let mut builder = Builder { text, base, comments: &scan.comments, lines, quiet, problems, known, depth: 0 };
         let spans = scan.problems.iter().filter_map(|problem| problem.primary.as_ref());
         builder.quiet = spans.map(|label| builder.line((label.span.start - base) as usize)).collect();
         builder
@@ -65,7 +68,7 @@ impl<'t> Builder<'t> {
     /// Reports, unless the scan has already found fault with that line.
     fn report(&mut self, problem: Diagnostic) {
         let line = problem.primary.as_ref().map(|label| self.line((label.span.start - self.base) as usize));
-        if line.is_none_or(|line| !self.quiet.contains(&line)) {
+        if self.problems.len() - self.known < MAX_PROBLEMS && line.is_none_or(|line| !self.quiet.contains(&line)) {
             self.problems.push(problem);
         }
     }
@@ -91,7 +94,7 @@ impl<'t> Builder<'t> {
     fn trimmed(&self, start: usize, mut end: usize) -> usize {
         loop {
             let before = end;
-            let text = &self.text[start..end];
+            let text = self.between(start, end);
             let blanks = text.trim_end_matches([' ', '\t', '\n']);
             end = start + blanks.len();
             if blanks.len() < text.len() {
@@ -116,6 +119,16 @@ impl<'t> Builder<'t> {
         }
     }
 
+    /// What stands between two places; nothing where the second lies before the first.
+    fn between(&self, start: usize, end: usize) -> &'t str {
+        self.text.get(start..end).unwrap_or("")
+    }
+
+    /// What stands behind a place.
+    fn after(&self, at: usize) -> &'t str {
+        self.text.get(at..).unwrap_or("")
+    }
+
     fn name(&self, pair: &Pair<'_>) -> Name {
         Name { text: pair.as_str().to_string(), span: self.span(pair) }
     }
@@ -137,22 +150,22 @@ impl<'t> Builder<'t> {
     /// The word, string or character at a byte, for showing it.
     fn token(&self, at: usize) -> (Span, String) {
         let skipped = self.skip_blanks(at);
-        let rest = &self.text[skipped..];
+        let rest = self.after(skipped);
         let length = words::token_length(rest);
-        (self.at(skipped, skipped + length), rest[..length].to_string())
+        (self.at(skipped, skipped + length), errors::short(&rest[..length]))
     }
 
     fn skip_blanks(&self, at: usize) -> usize {
-        let rest = &self.text[at..];
+        let rest = self.after(at);
         at + (rest.len() - rest.trim_start_matches([' ', '\t']).len())
     }
 
     /// Where `text[start..end]` stops making sense as `rule`, and what could have stood there; its end where it does
     /// make sense.
     fn stops(&self, rule: Rule, start: usize, end: usize) -> (usize, Vec<String>) {
-        match grammar::read(rule, &self.text[start..end]) {
+        match grammar::read(rule, self.between(start, end)) {
             Ok(_) => (end, Vec::new()),
-            Err(stopped) => ((start + stopped.at).min(end), words::expected(&stopped.expected)),
+            Err(stopped) => ((start + stopped.at).min(end.max(start)), words::expected(&stopped.expected)),
         }
     }
 
@@ -168,7 +181,7 @@ impl<'t> Builder<'t> {
         if let Some((start, end)) = rest {
             let (stop, expected) = self.stops(Rule::lone_expr, start, end);
             let (span, token) = self.token(stop);
-            let hint = errors::operator_hint(&self.text[stop..end], &token);
+            let hint = errors::operator_hint(self.between(stop, end), &token);
             if stop > start {
                 self.report(errors::unexpected(span, &token, &expected, hint));
                 return;

@@ -76,7 +76,7 @@ impl Builder<'_> {
     }
 
     fn bad_sig_line(&mut self, from: usize, to: usize) {
-        let written = &self.text[from..to];
+        let written = self.between(from, to);
         if !written.contains("->") && !written.starts_with("options") && !written.contains(" when ") {
             self.report(errors::missing_effect(self.at(to, to), written));
             return;

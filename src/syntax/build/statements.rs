@@ -285,14 +285,15 @@ impl Builder<'_> {
             }
             (None, None) => self.missing_condition(head.after, None, word, "if reboot_required(guest) { … }"),
         };
-        let block = self.block_or_missing(head.block, head.after, word, before);
+        let head_end = head.after.max((expr.span.end - self.base) as usize);
+        let block = self.block_or_missing(head.block, head_end, word, before);
         (expr, block)
     }
 
     fn bad_condition(&mut self, from: usize, bad: &Pair<'_>) {
         let to = self.trimmed(start(bad), end(bad));
         let (_, token) = self.token(start(bad));
-        let hint = errors::operator_hint(&self.text[start(bad)..to], &token);
+        let hint = errors::operator_hint(self.between(start(bad), to), &token);
         match hint {
             Some(hint) => {
                 let (span, token) = self.token(start(bad));
@@ -302,15 +303,13 @@ impl Builder<'_> {
         }
     }
 
-    /// A block, or the report that there is none.
+    /// A block, or the report that there is none behind a head, which ends at `after`.
     fn block_or_missing(&mut self, block: Option<Pair<'_>>, after: usize, word: &str, before: usize) -> Block {
         match block {
             Some(block) => self.block(block),
             None => {
                 if self.reported() == before {
-                    let line_end = self.text[after..].find('\n').map_or(self.text.len(), |length| after + length);
-                    let at = self.trimmed(after, line_end);
-                    self.report(errors::missing_block(self.at(at, at), word));
+                    self.report(errors::missing_block(self.at(after, after), word));
                 }
                 Block { statements: Vec::new(), span: self.at(after, after) }
             }
@@ -341,7 +340,8 @@ impl Builder<'_> {
         }
         let list = list.filter(|_| bad.is_none()).unwrap_or_else(|| self.no_expr(to));
         let name = name.unwrap_or_else(|| self.no_name(after));
-        let body = self.block_or_missing(block, after, "for", before);
+        let head_end = after.max((list.span.end - self.base) as usize);
+        let body = self.block_or_missing(block, head_end, "for", before);
         StmtKind::For(For { name, list, body })
     }
 
@@ -364,7 +364,9 @@ impl Builder<'_> {
         let mut exprs = exprs.into_iter();
         let times = exprs.next().unwrap_or_else(|| self.no_expr(after));
         let retry = Retry { times, every: exprs.next() };
-        StmtKind::Retry(retry, self.block_or_missing(block, after, "retry", before))
+        let last = retry.every.as_ref().unwrap_or(&retry.times);
+        let head_end = after.max((last.span.end - self.base) as usize);
+        StmtKind::Retry(retry, self.block_or_missing(block, head_end, "retry", before))
     }
 
     fn try_statement(&mut self, pair: Pair<'_>, followed: bool) -> StmtKind {
@@ -512,7 +514,7 @@ impl Builder<'_> {
         let from = start(&trailing);
         let to = self.first_piece(&trailing);
         let (span, token) = self.token(from);
-        let line = self.text[from..to].to_string();
+        let line = self.between(from, to).to_string();
         self.report(errors::bad_statement(span, &token, &line));
         self.blocks_of(trailing);
     }
@@ -522,7 +524,7 @@ impl Builder<'_> {
         let at = start(trailing);
         let to = self.first_piece(trailing);
         let (span, token) = self.token(at);
-        let hint = errors::operator_hint(&self.text[at..to], &token);
+        let hint = errors::operator_hint(self.between(at, to), &token);
         match rule {
             Rule::if_statement
             | Rule::for_statement

@@ -84,7 +84,7 @@ impl Builder<'_> {
 
     /// A `$` that begins no value.
     pub(super) fn bad_dollar(&mut self, pair: &Pair<'_>) {
-        let after = self.text[end(pair)..].chars().next();
+        let after = self.after(end(pair)).chars().next();
         let span = self.at(start(pair), end(pair));
         self.report(errors::bad_dollar(span, pair.as_str(), after));
     }

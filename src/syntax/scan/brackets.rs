@@ -141,5 +141,6 @@ fn indentation(text: &str, at: usize) -> usize {
 }
 
 fn begins_line(text: &str, at: usize) -> bool {
-    line_start(text, at) + indentation(text, at) == at
+    let before = text[..at].trim_end_matches([' ', '\t']);
+    before.is_empty() || before.ends_with('\n')
 }

@@ -4,14 +4,14 @@ use hostler::syntax::tree::*;
 use hostler::text::Span;
 
 /// The tree without its spans and comments.
-pub fn dump(file: &File) -> String {
+pub(crate) fn dump(file: &File) -> String {
     let mut dump = Dump::default();
     dump.file(file);
     dump.text
 }
 
 /// Every span in the tree, with a word for what has it.
-pub fn spans(file: &File) -> Vec<(&'static str, Span)> {
+pub(crate) fn spans(file: &File) -> Vec<(&'static str, Span)> {
     let mut dump = Dump::default();
     dump.file(file);
     dump.spans

@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can not go on should stop")]
 
-pub mod dump;
-pub mod spec;
+pub(crate) mod dump;
+pub(crate) mod spec;
 
 use std::path::{Path, PathBuf};
 
@@ -13,14 +13,14 @@ use hostler::syntax;
 use hostler::text::Sources;
 
 /// The text parsed, and everything reported, in order.
-pub fn parse(text: &str) -> (syntax::tree::File, Vec<Diagnostic>) {
+pub(crate) fn parse(text: &str) -> (syntax::tree::File, Vec<Diagnostic>) {
     let mut problems = Problems::new();
     let file = syntax::parse(text, 0, &mut problems);
     (file, problems.sorted())
 }
 
 /// `code line:column message`, further labels, and the help, of each diagnostic.
-pub fn shown(text: &str, diagnostics: &[Diagnostic]) -> String {
+pub(crate) fn shown(text: &str, diagnostics: &[Diagnostic]) -> String {
     let mut sources = Sources::new();
     sources.add("case.plan", text);
     let place = |span| {
@@ -46,12 +46,12 @@ pub fn shown(text: &str, diagnostics: &[Diagnostic]) -> String {
 }
 
 /// Every plan file under a folder of `tests/`, sorted.
-pub fn plans(folder: &str) -> Vec<PathBuf> {
+pub(crate) fn plans(folder: &str) -> Vec<PathBuf> {
     files(folder, "plan")
 }
 
 /// Every file with this ending under a folder of `tests/`, sorted.
-pub fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder)];
     while let Some(folder) = folders.pop() {

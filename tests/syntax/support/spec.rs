@@ -20,7 +20,7 @@ use std::path::Path;
 
 /// Compares every block of `path` that `answer` knows with its answer: it gets the block's kind and the case's input
 /// and answers `None` for kinds that are no output.
-pub fn check(path: &Path, answer: &dyn Fn(&str, &str) -> Option<String>) {
+pub(crate) fn check(path: &Path, answer: &dyn Fn(&str, &str) -> Option<String>) {
     let text = std::fs::read_to_string(path).unwrap();
     let (mut rewritten, mut input, mut heading, mut wrong) = (String::new(), String::new(), String::new(), Vec::new());
     let mut lines = text.lines();
