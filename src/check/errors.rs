@@ -1,17 +1,20 @@
 //! What the checker says. One function for each diagnostic: its code, wording and help live here only.
 
+use indexmap::IndexSet;
+
 use super::{Type, duration_text};
 use crate::diag::{Diagnostic, nearest};
 use crate::text::Span;
 
 fn or_list(words: &[&str]) -> String {
-    match words {
+    let words: Vec<&str> = words.iter().copied().collect::<IndexSet<_>>().into_iter().collect();
+    let quoted = |words: &[&str]| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    match words.as_slice() {
         [] => String::new(),
         [one] => format!("`{one}`"),
-        [rest @ .., last] => {
-            let rest = rest.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-            format!("{rest} or `{last}`")
-        }
+        // Nobody reads eighty options; the nearest one is named where there is one.
+        words if words.len() > 20 => format!("{} or one of {} more", quoted(&words[..12]), words.len() - 12),
+        [rest @ .., last] => format!("{} or `{last}`", quoted(rest)),
     }
 }
 

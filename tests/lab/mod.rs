@@ -31,15 +31,8 @@ all:
 
 /// Checks a plan; what is said about it, and its code where it can run.
 pub(crate) fn check(plan: &str) -> (Vec<String>, Option<Arc<Code>>) {
-    let files = MemoryFiles::new().with("inventory/hosts.yml", INVENTORY);
     let mut sources = Sources::new();
-    let mut problems = Problems::new();
-    let places = ["inventory".to_string()];
-    let request = inventory::Request { sources: &places, ..inventory::Request::default() };
-    let inventory = inventory::load(&files, &request, &mut sources, &mut problems);
-    let request =
-        Request { name: "test.plan".to_string(), text: plan.to_string(), one_plan: true, ..Request::default() };
-    let checked = check::check(&files, &mut sources, &inventory, &Site::default(), &request, problems);
+    let checked = checked(plan, &mut sources);
     let said = checked
         .diagnostics
         .iter()
@@ -51,6 +44,23 @@ pub(crate) fn check(plan: &str) -> (Vec<String>, Option<Arc<Code>>) {
         .collect();
     let code = (!checked.has_errors()).then(|| Arc::new(compile(&checked.programs[0], &sources)));
     (said, code)
+}
+
+/// What the first problem of a plan advises.
+pub(crate) fn help(plan: &str) -> String {
+    let checked = checked(plan, &mut Sources::new());
+    checked.diagnostics.first().and_then(|one| one.help.clone()).unwrap_or_default()
+}
+
+fn checked(plan: &str, sources: &mut Sources) -> check::Checked {
+    let files = MemoryFiles::new().with("inventory/hosts.yml", INVENTORY);
+    let mut problems = Problems::new();
+    let places = ["inventory".to_string()];
+    let request = inventory::Request { sources: &places, ..inventory::Request::default() };
+    let inventory = inventory::load(&files, &request, sources, &mut problems);
+    let request =
+        Request { name: "test.plan".to_string(), text: plan.to_string(), one_plan: true, ..Request::default() };
+    check::check(&files, sources, &inventory, &Site::default(), &request, problems)
 }
 
 /// A run that is over.
