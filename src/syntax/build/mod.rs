@@ -4,6 +4,7 @@
 //! reported here, by the functions of [`errors`].
 
 mod commands;
+mod compound;
 mod expressions;
 mod items;
 mod signatures;
