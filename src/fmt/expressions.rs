@@ -20,7 +20,7 @@ pub(super) fn expr(writer: &mut Writer<'_>, sep: Sep, value: &Expr) {
         | ExprKind::Bad => writer.copy(sep, value.span),
         ExprKind::List(items) => {
             writer.word(sep, "[");
-            bracketed(writer, items, "]", |writer, sep, item| expr(writer, sep, item));
+            bracketed(writer, items, "]", expr);
         }
         ExprKind::Member(inner, name) => {
             expr(writer, sep, inner);
