@@ -1,7 +1,7 @@
 //! How plan files are laid out.
 //!
-//! [`format`] walks the tree and writes every token of the text again, in its order, with the blanks and newlines that
-//! belong between two of them ([`writer`]). It changes blanks only: words, quotes and numbers stay as they were
+//! `format` walks the tree and writes every token of the text again, in its order, with the blanks and newlines that
+//! belong between two of them (`writer`). It changes blanks only: words, quotes and numbers stay as they were
 //! written, and every comment keeps its place between the tokens around it.
 //!
 //! What a person decides, the layout keeps: whether a short block stands on one line, where a long command, list or

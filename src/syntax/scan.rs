@@ -439,11 +439,7 @@ impl<'t> Scanner<'t> {
             self.open_string = true;
             let long = rest.starts_with("'''");
             let shown = if long { start + 3 } else { start + 1 };
-            self.problems.push(errors::unclosed_string(
-                self.span(start, shown),
-                &rest[..shown - start],
-                self.span(start, end),
-            ));
+            self.problems.push(errors::unclosed_string(self.span(start, shown), &rest[..shown - start]));
         }
         for (offset, character) in self.text[start..end].char_indices().filter(|(_, c)| *c == '\0') {
             self.odd_at(start + offset, character);

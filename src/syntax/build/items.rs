@@ -414,7 +414,7 @@ impl Builder<'_> {
                 let hint = hint.unwrap_or_else(|| format!("write `{example}`"));
                 self.puzzled(Rule::lone_clause, from, to, Some(hint));
             }
-            None => self.report(errors::unknown_clause(span, &token, self.between(from, to))),
+            None => self.report(errors::unknown_clause(span, &token)),
         }
     }
 

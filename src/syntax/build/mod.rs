@@ -1,7 +1,7 @@
 //! From the grammar's pairs to the tree.
 //!
 //! The grammar reads everything that the first pass lets through; a part that is missing or that it could only skip is
-//! reported here, by the functions of [`errors`].
+//! reported here, by the functions of `errors`.
 
 mod commands;
 mod compound;

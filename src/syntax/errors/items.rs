@@ -109,7 +109,7 @@ pub(in crate::syntax) fn clause_example(word: &str) -> Option<&'static str> {
     })
 }
 
-pub(in crate::syntax) fn unknown_clause(span: Span, token: &str, _line: &str) -> Diagnostic {
+pub(in crate::syntax) fn unknown_clause(span: Span, token: &str) -> Diagnostic {
     let help = match (nearest(token, words::CLAUSES), token) {
         (_, "on") => "a plan says for whom it runs: `for guest in pbs`".to_string(),
         (_, "serial" | "parallel") => "write `at most 3 at once`, `one at a time` or `batches 1, 5, 25%`".to_string(),

@@ -20,7 +20,7 @@ pub(in crate::syntax) fn too_many_operators(span: Span, limit: usize) -> Diagnos
         .help("give parts of it a name: `let part = …`")
 }
 
-pub(in crate::syntax) fn unclosed_string(span: Span, quote: &str, _whole: Span) -> Diagnostic {
+pub(in crate::syntax) fn unclosed_string(span: Span, quote: &str) -> Diagnostic {
     let problem =
         Diagnostic::error(UNCLOSED_STRING, span, format!("this string is not closed: its {quote} has no partner"));
     match quote {
