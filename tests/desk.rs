@@ -205,3 +205,21 @@ fn a_second_ctrl_c_stops_at_once() {
     assert_eq!(child.wait().unwrap().code(), Some(1), "{rest}");
     assert!(rest.contains("interrupted"), "{rest}");
 }
+
+#[test]
+fn a_vaults_value_is_a_secret_that_reaches_the_command() {
+    let site = Site::new("vault", "vault_password_file = \"password\"\n");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inventories/vault_file");
+    fs::create_dir_all(site.folder.join("inventory/host_vars")).unwrap();
+    fs::copy(fixture.join("host_vars/h/vault.yml"), site.folder.join("inventory/host_vars/me.yml")).unwrap();
+    fs::copy(fixture.join("vault-password.txt"), site.folder.join("password")).unwrap();
+    let (code, out) = site.run("let n = on guest reading stdin $own: wc -c\nrecord letters = $n.trim");
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("letters = 14"), "{out}");
+    let (code, out) = site.run("on guest: echo $own");
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains("secret/exposed") && !out.contains("from the vault"), "{out}");
+    fs::remove_file(site.folder.join("password")).unwrap();
+    let (code, out) = site.run("let n = on guest reading stdin $own: wc -c\nrecord letters = $n.trim");
+    assert_eq!(code, 2, "{out}");
+}

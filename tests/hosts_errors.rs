@@ -310,7 +310,7 @@ async fn two_hosts_at_one_address() {
 #[tokio::test]
 async fn a_host_that_takes_few_connections_at_once_is_asked_again() {
     let mut bed = Bed::new();
-    bed.start("bastion", &[("sshd_config", "MaxStartups 2:90:3\n")]);
+    bed.start("bastion", &[("sshd_config", "MaxStartups 3:70:5\n")]);
     bed.start("pbs", &[]);
     let bastion = bed.node("bastion").address.clone();
     let through = |number: usize| Endpoint {
@@ -318,7 +318,9 @@ async fn a_host_that_takes_few_connections_at_once_is_asked_again() {
         ssh_args: vec!["-J".into(), format!("root@{bastion}:2222")],
         ..bed.endpoint("pbs")
     };
-    let hosts = std::sync::Arc::new(Hosts::new((0..12).map(through), bed.options()).unwrap());
+    // Time enough for a machine that is busy with other tests.
+    let options = Options { connect_timeout: support::PATIENCE, ..bed.options() };
+    let hosts = std::sync::Arc::new(Hosts::new((0..12).map(through), options).unwrap());
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..12 {
         let hosts = hosts.clone();

@@ -1,8 +1,8 @@
 //! Inventories of many shapes, read by us and by the real Ansible.
 //!
-//! Every folder of `tests/inventories` is one. Its sources are the lines of `sources.txt`, else the folder
-//! `inventory`, else the file `hosts…`; a folder `playbooks` is the one that plans are in, and `vault-password.txt`
-//! holds the password of its vaults.
+//! Every folder of `tests/inventories` is one, and so are two of the examples. Its sources are the lines of
+//! `sources.txt`, else the folder `inventory`, else the file `hosts…`; a folder `playbooks` is the one that plans are
+//! in, and `vault-password.txt` holds the password of its vaults.
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on says so by a panic")]
 
@@ -41,6 +41,7 @@ impl Case {
             .filter(|path| path.is_dir())
             .collect();
         folders.sort();
+        folders.extend(["site", "minimal"].map(|name| ansible::root().join("tests/examples").join(name)));
         folders.into_iter().map(Case::new).collect()
     }
 

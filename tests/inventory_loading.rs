@@ -7,7 +7,7 @@ mod support {
 }
 
 use hostler::diag::{Problems, place};
-use hostler::inventory::{Inventory, PatternError, Request, VaultKeys, load};
+use hostler::inventory::{Connection, Inventory, PatternError, Request, VaultKeys, load};
 use hostler::text::{Entry, FileError, Files, MemoryFiles, Sources};
 use serde_json::{Value, json};
 use support::disk::Disk;
@@ -56,7 +56,7 @@ impl Loaded {
 }
 
 fn example(name: &str, source: &str) -> Loaded {
-    let root = format!("{}/tests/inventories/{name}", env!("CARGO_MANIFEST_DIR"));
+    let root = format!("{}/tests/examples/{name}", env!("CARGO_MANIFEST_DIR"));
     read(&Disk::at(root), &[source])
 }
 
@@ -131,7 +131,7 @@ fn the_least_site_loads_from_its_folder() {
 
 #[test]
 fn a_number_with_a_leading_zero_keeps_its_text() {
-    let site = example("vmid_octal", "inventory/hosts.yml");
+    let site = example("invalid_sites/vmid_octal", "inventory/hosts.yml");
     let vmid = &site.inventory.hosts["pbs"].variables["vmid"];
     assert_eq!((&vmid.value, vmid.raw.as_deref()), (&json!(65), Some("0101")));
 }
@@ -139,11 +139,11 @@ fn a_number_with_a_leading_zero_keeps_its_text() {
 #[test]
 fn sites_that_are_at_fault_still_load() {
     for name in ["hypervisor_unknown", "vmid_twice", "vmid_out_of_range", "vmid_missing"] {
-        let site = example(name, "inventory/hosts.yml");
+        let site = example(&format!("invalid_sites/{name}"), "inventory/hosts.yml");
         assert_eq!(site.messages(), [""; 0], "{name}");
         assert!(site.inventory.hosts.contains_key("pbs"), "{name}");
     }
-    assert_eq!(example("vmid_missing", "inventory/hosts.yml").value("pbs", "vmid"), Value::Null);
+    assert_eq!(example("invalid_sites/vmid_missing", "inventory/hosts.yml").value("pbs", "vmid"), Value::Null);
 }
 
 #[test]
@@ -200,6 +200,13 @@ fn ini_mistakes_are_shown_where_they_are() {
     ] {
         assert_eq!(ini(text).problem(), expected, "{text}");
     }
+}
+
+#[test]
+fn a_name_for_a_host_and_a_group_is_a_warning() {
+    let loaded = ini("[web]\na\n[all]\nweb\n");
+    assert_eq!(loaded.problem(), "inventory/host-and-group hosts.ini:4:1");
+    assert!(!loaded.problems.has_errors());
 }
 
 #[test]
@@ -378,12 +385,20 @@ fn without_a_password_vaults_stay_closed_until_they_are_used() {
         "inventory/vault-locked: `token` of `h` is in a vault, and there is no password for it"
     );
     assert!(loaded.inventory.hosts["h"].variables["token"].secret);
+    let mut keys = VaultKeys::new();
+    keys.add(None, b"a password");
+    assert_eq!(loaded.inventory.open("h", "uses", &keys), Ok(Some(json!("token is tök€n"))));
 
     let loaded = vault_case("vault_file", None);
     assert_eq!(loaded.messages(), [""; 0]);
     let host = &loaded.inventory.hosts["h"];
     assert_eq!(host.variables["own_plain"].value, json!(1));
     assert_eq!(host.own_file, "host_vars/h/main.yml");
+    assert_eq!(
+        loaded.due("h", "plain"),
+        "inventory/vault-locked: `plain` of `h` has no value: `vault_token` is no variable of the host, or it is in a \
+         vault for which there is no password"
+    );
     let locked: Vec<String> = host.locked.iter().map(|span| place(&loaded.sources, *span)).collect();
     assert_eq!(locked, ["group_vars/all.yml:1:1", "host_vars/h/vault.yml:1:1"]);
 }
@@ -434,4 +449,48 @@ fn damaged_vaults_say_so() {
         let error = loaded.inventory.open("a", "v", &keys).unwrap_err();
         assert_eq!(error.code, "inventory/vault-damaged", "{text}: {}", error.message);
     }
+}
+
+#[test]
+fn connection_settings_are_plain_data() {
+    let loaded = ini("web:2222 ansible_host=192.0.2.1 ansible_user=ops ansible_ssh_private_key_file=~/.ssh/id \
+         ansible_ssh_common_args=\"-o ProxyJump='jump host'\" ansible_ssh_extra_args=-C\n\
+         here ansible_connection=local ansible_become=yes ansible_become_user=root\n\
+         old ansible_host=a ansible_ssh_host=b ansible_user=c ansible_ssh_user=d ansible_port=1 ansible_ssh_port=22\n\
+         odd ansible_connection=community.docker.docker ansible_port=99999 ansible_become=perhaps \
+         ansible_user=\"{{ nobody }}\" ansible_ssh_common_args=\"-o 'x\"\n\
+         bare\n");
+    assert_eq!(loaded.messages(), [""; 0]);
+    let connection = |host: &str| loaded.inventory.connection(host, &VaultKeys::new()).unwrap();
+    assert_eq!(
+        connection("web"),
+        Connection {
+            address: "192.0.2.1".to_string(),
+            port: Some(2222),
+            user: Some("ops".to_string()),
+            private_key_file: Some("~/.ssh/id".to_string()),
+            ssh_common_args: vec!["-o".to_string(), "ProxyJump=jump host".to_string()],
+            ssh_extra_args: vec!["-C".to_string()],
+            ..Connection::default()
+        }
+    );
+    let here = connection("here");
+    assert!(here.local && here.becomes);
+    assert_eq!((here.address.as_str(), here.become_user.as_deref()), ("here", Some("root")));
+    let old = connection("old");
+    assert_eq!((old.address.as_str(), old.user.as_deref(), old.port), ("b", Some("d"), Some(22)));
+    assert_eq!(connection("bare"), Connection { address: "bare".to_string(), ..Connection::default() });
+    assert_eq!(loaded.inventory.connection("nobody", &VaultKeys::new()), None);
+    let odd = connection("odd");
+    assert_eq!(odd.other.as_deref(), Some("community.docker.docker"));
+    let problems: Vec<String> = odd.problems.iter().map(|p| format!("{}: {}", p.code, p.message)).collect();
+    assert_eq!(
+        problems,
+        [
+            "inventory/connection: `ansible_port` of `odd` is a port from 1 to 65535, and this is not",
+            "inventory/template: `ansible_user` of `odd` has no value: `nobody` is no variable of the host",
+            "inventory/connection: `ansible_ssh_common_args` of `odd` is words whose quotes are closed, and this is not",
+            "inventory/connection: `ansible_become` of `odd` is `true` or `false`, and this is not",
+        ]
+    );
 }

@@ -225,6 +225,11 @@ impl Body<'_, '_> {
         }
         if read.acts_on_itself {
             command.whom = Whom::Itself;
+            if *about != About::Subject {
+                // The guards of a restart are those of the plan's own host; another's would have none.
+                self.report(errors::other_machine(span, place, &command.text));
+                return;
+            }
             self.oblige(ObligationKind::OwnAuthority { command: command.text.clone() }, about.clone(), span);
             return;
         }

@@ -518,6 +518,15 @@ pub(super) fn other_guest(span: Span, what: &str, command: &str) -> Diagnostic {
     .help("write `$vmid` for the guest of this plan; make the other guest a target of a plan of its own")
 }
 
+pub(super) fn other_machine(span: Span, place: &str, command: &str) -> Diagnostic {
+    Diagnostic::error(
+        "power/other-guest",
+        span,
+        format!("`{command}` changes the power of `{place}`, and this plan is not about that machine"),
+    )
+    .help("write a plan of its own for it: `plan … for host in …`, with `on host as root: systemctl reboot`")
+}
+
 pub(super) fn guest_initiated(span: Span, host: &str, command: &str) -> Diagnostic {
     Diagnostic::error(
         "power/guest-initiated",

@@ -4,7 +4,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::program::{Callee, ProcId, Role};
 use super::{About, Checker, Type, VMID, Value, errors, from_json};
-use crate::inventory::Variable;
+use crate::inventory::{Variable, VaultKeys};
 use crate::text::Span;
 
 /// Something that a host must have or be, and where the code asks for it.
@@ -57,6 +57,19 @@ impl Checker<'_> {
         let mut seen: IndexSet<(ProcId, Vec<String>)> = IndexSet::new();
         self.visit(body, targets, None, &mut seen, &mut findings);
         self.report_findings(findings);
+        self.hold_connections(targets);
+    }
+
+    /// The targets and their hypervisors can be reached as far as the inventory's settings go.
+    fn hold_connections(&mut self, targets: &[String]) {
+        let hypervisors = targets.iter().filter_map(|target| self.roles.hypervisor(target));
+        let hosts: IndexSet<&str> = targets.iter().map(String::as_str).chain(hypervisors).collect();
+        for host in hosts {
+            let connection = self.inventory.connection(host, &VaultKeys::new());
+            for problem in connection.into_iter().flat_map(|connection| connection.problems) {
+                self.problems.push(problem);
+            }
+        }
     }
 
     /// The hosts that a plan's steps can be about, with all that they call.

@@ -8,13 +8,15 @@ use super::notify;
 use crate::check::Channel;
 use crate::code::SecretSource;
 use crate::hosts::Desk;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, VaultKeys};
 
 /// The controller's own part.
 pub(crate) struct Controller {
     pub(crate) channels: IndexMap<String, Channel>,
     /// For secrets out of a vault.
     pub(crate) inventory: Inventory,
+    /// The passwords of its vaults.
+    pub(crate) vault: VaultKeys,
     /// `--yes`
     pub(crate) yes: bool,
 }
@@ -30,9 +32,8 @@ impl Desk for Controller {
                 Err(std::env::VarError::NotUnicode(_)) => Err(format!("the environment variable `{name}` is no text")),
             },
             SecretSource::Vault(host, name) => {
-                let variable = self.inventory.hosts.get(host).and_then(|host| host.variables.get(name));
-                match variable.map(|variable| &variable.value) {
-                    Some(serde_json::Value::String(text)) => Ok(text.clone()),
+                match self.inventory.open(host, name, &self.vault).map_err(|problem| problem.message)? {
+                    Some(serde_json::Value::String(text)) => Ok(text),
                     Some(serde_json::Value::Null) | None => Err(format!("`{host}` has no secret `{name}`")),
                     Some(other) => Ok(other.to_string()),
                 }

@@ -18,6 +18,9 @@ use crate::report::{Summary, line};
 use crate::run::drive;
 use crate::text::Sources;
 
+/// How many changing commands run on one host at the same time.
+const CHANGING_AT_ONCE: usize = 8;
+
 pub(crate) fn run(arguments: &RunArguments, terminal: &mut Terminal) -> u8 {
     let mut sources = Sources::new();
     let mut problems = Problems::new();
@@ -84,10 +87,13 @@ fn carry_out(
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let endpoints = endpoints::endpoints(&loaded.inventory);
-        let hosts = Hosts::new(endpoints, Options::default()).map_err(|error| error.to_string())?;
+        // A hypervisor restarts several guests at the same time; one guest's steps follow each other anyway.
+        let options = Options { changing_at_once: CHANGING_AT_ONCE, ..Options::default() };
+        let hosts = Hosts::new(endpoints, options).map_err(|error| error.to_string())?;
         let desk = Controller {
             channels: loaded.site.notify.clone(),
             inventory: loaded.inventory.clone(),
+            vault: loaded.vault.clone(),
             yes: arguments.yes,
         };
         let users = endpoints::become_users(&loaded.inventory);

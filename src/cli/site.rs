@@ -16,6 +16,8 @@ use crate::text::{Files, Sources, Span};
 pub(crate) struct Loaded {
     pub(crate) site: Site,
     pub(crate) inventory: Inventory,
+    /// The passwords of its vaults.
+    pub(crate) vault: VaultKeys,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -108,7 +110,7 @@ pub(crate) fn load(
     let inventory = inventory::load(&Disk, &request, sources, problems);
     let site =
         Site { controller: file.controller, timezone: file.timezone, hypervisor: file.hypervisor, notify: file.notify };
-    Loaded { site, inventory }
+    Loaded { site, inventory, vault }
 }
 
 /// The passwords that are named; an executable that would print one is not run.

@@ -32,8 +32,12 @@ const GRACE: Duration = Duration::from_secs(3);
 /// How long a login may be under way before lines are written although ssh did not tell of its end.
 const SILENT_LOGIN: Duration = Duration::from_secs(2);
 
-/// How long to wait before a host that had too many connections is tried again; twice as long each time.
+/// How long to wait before a host that had too many connections is tried again; twice as long each time, up to
+/// [`LAST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// The longest such wait.
+const LAST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How many requests are over before their files on the host are removed, by one process for all.
 const SWEEP: usize = 32;
@@ -235,7 +239,7 @@ impl Life {
             // Not all at the same moment again.
             let jitter = random_hex().ok().and_then(|hex| u32::from_str_radix(&hex[..2], 16).ok()).unwrap_or(0);
             tokio::time::sleep(pause + pause * jitter / 256).await;
-            pause *= 2;
+            pause = (pause * 2).min(LAST_PAUSE);
         }
     }
 

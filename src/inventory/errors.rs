@@ -193,6 +193,14 @@ pub(super) fn bad_host(span: Span, pattern: &str, why: &str) -> Diagnostic {
         .help("a range is written `web[01:10]`, `web[01:10:2]` or `db[a:c]`")
 }
 
+pub(super) fn host_and_group(host: Span, name: &str, group: Span) -> Diagnostic {
+    let warning = Diagnostic::warning("inventory/host-and-group", host, format!("`{name}` is a host and a group"));
+    let warning = warning
+        .label("the host")
+        .help("give one of them another name: Ansible gives the host's variables to the group");
+    if group == Span::default() { warning } else { warning.and(group, "the group") }
+}
+
 pub(super) fn empty_host(span: Span) -> Diagnostic {
     Diagnostic::error("inventory/empty-name", span, "a host has a name")
 }
@@ -304,6 +312,14 @@ pub(super) fn template(span: Span, name: &str, host: &str, why: &str) -> Diagnos
         .help("define what is missing, or write the value itself")
 }
 
+/// What a template lacks may be in an encrypted file that applies to the host and stayed closed.
+pub(super) fn may_be_locked(problem: Diagnostic, file: Span) -> Diagnostic {
+    let message = format!("{}, or it is in a vault for which there is no password", problem.message);
+    Diagnostic { code: "inventory/vault-locked", message, ..problem }
+        .and(file, "this file is encrypted")
+        .help("give the file that holds the password: `--vault-password-file FILE`, or `--vault-id LABEL@FILE`")
+}
+
 pub(super) fn template_needs(span: Span, name: &str, host: &str, other: &str, cause: &Diagnostic) -> Diagnostic {
     let message = format!("`{name}` of `{host}` has no value, because `{other}` has none: {}", cause.message);
     let mut error = Diagnostic::error(cause.code, span, message).label(format!("this template uses `{other}`"));
@@ -324,4 +340,8 @@ pub(super) fn template_loop(span: Span, name: &str, host: &str) -> Diagnostic {
 pub(super) fn template_chain(span: Span, name: &str, host: &str, limit: usize) -> Diagnostic {
     let message = format!("`{name}` of `{host}` is the last of more than {limit} variables that refer to each other");
     Diagnostic::error("inventory/template", span, message)
+}
+
+pub(super) fn connection(span: Span, name: &str, host: &str, wanted: &str) -> Diagnostic {
+    Diagnostic::error("inventory/connection", span, format!("`{name}` of `{host}` is {wanted}, and this is not"))
 }

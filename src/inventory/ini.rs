@@ -10,6 +10,7 @@ use super::model::{ALL, GroupId, Model, UNGROUPED};
 use super::place::Base;
 use super::source::Origin;
 use super::variable::variable;
+use super::words::{Comments, Unclosed, Word, words};
 use crate::diag::Problems;
 use crate::text::Span;
 
@@ -153,7 +154,7 @@ impl Reader<'_> {
     }
 
     fn hosts(&mut self, line: &str, start: usize, group: GroupId) {
-        let words = match words(line) {
+        let words = match words(line, Comments::Hash) {
             Ok(words) => words,
             Err(Unclosed { at }) => {
                 let at = self.base.span(start + at, start + at + 1);
@@ -252,69 +253,4 @@ fn group_name(line: &str) -> Option<&str> {
     let (name, rest) = line.split_at(end);
     let rest = rest.trim_start();
     (!name.is_empty() && (rest.is_empty() || rest.starts_with('#'))).then_some(name)
-}
-
-/// A word of a host's line, quotes taken away.
-#[derive(Default)]
-struct Word {
-    text: String,
-    start: usize,
-    end: usize,
-    /// Where what stands after the first `=` begins in the line.
-    value: Option<usize>,
-}
-
-impl Word {
-    /// One more character, which ends at `end` in the line.
-    fn push(&mut self, c: char, end: usize) {
-        self.text.push(c);
-        if c == '=' && self.value.is_none() {
-            self.value = Some(end);
-        }
-    }
-}
-
-/// A quote that is not closed, or a `\` at the end of the line.
-struct Unclosed {
-    at: usize,
-}
-
-/// The words of a line as a shell splits them; `#` begins a comment, even within a word (Python's
-/// `shlex.split(line, comments=True)`).
-fn words(line: &str) -> Result<Vec<Word>, Unclosed> {
-    let mut words = Vec::new();
-    let mut word: Option<Word> = None;
-    let mut quote: Option<(char, usize)> = None;
-    let mut chars = line.char_indices();
-    while let Some((at, c)) = chars.next() {
-        let is_space = matches!(c, ' ' | '\t');
-        if quote.is_none() && is_space {
-            words.extend(word.take());
-            continue;
-        }
-        if quote.is_none() && c == '#' {
-            break;
-        }
-        let current = word.get_or_insert_with(|| Word { start: at, ..Word::default() });
-        let mark = quote.map(|(mark, _)| mark);
-        match (mark, c) {
-            (Some(mark), c) if c == mark => quote = None,
-            (None, '\'' | '"') => quote = Some((c, at)),
-            (None | Some('"'), '\\') => {
-                let Some((next_at, next)) = chars.next() else { return Err(Unclosed { at }) };
-                // In double quotes `\` only takes away the meaning of a quote and of itself.
-                if mark.is_some() && next != '\\' && next != '"' {
-                    current.push('\\', next_at);
-                }
-                current.push(next, next_at + next.len_utf8());
-            }
-            (_, c) => current.push(c, at + c.len_utf8()),
-        }
-        current.end = line.len() - chars.as_str().len();
-    }
-    if let Some((_, at)) = quote {
-        return Err(Unclosed { at });
-    }
-    words.extend(word);
-    Ok(words)
 }

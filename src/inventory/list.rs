@@ -74,7 +74,10 @@ impl Inventory {
                 hostvars.insert(name.clone(), Value::Object(variables));
             }
         }
-        top.insert("_meta".to_string(), json!({ "hostvars": hostvars, "profile": "inventory_legacy" }));
+        let mut meta = Map::new();
+        meta.insert("hostvars".to_string(), Value::Object(hostvars));
+        meta.insert("profile".to_string(), Value::from("inventory_legacy"));
+        top.insert("_meta".to_string(), Value::Object(meta));
         let mut list = Value::Object(top);
         list.sort_all_objects();
         list

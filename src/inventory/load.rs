@@ -32,6 +32,11 @@ pub fn load(files: &dyn Files, request: &Request<'_>, sources: &mut Sources, pro
     }
     bases.plans.extend(request.beside.iter().cloned());
     model.reconcile();
+    for (name, host) in &model.hosts {
+        if let Some(group) = model.groups.get(name) {
+            reading.problems.push(errors::host_and_group(host.span, name, group.span));
+        }
+    }
     let mut inventory = assemble(&model, &bases, request, &mut reading);
     render::resolve(&mut inventory, request.vault);
     inventory

@@ -1,6 +1,7 @@
 //! Ansible inventories: hosts, groups and variables, each variable with the file and line that gave it.
 
 mod address;
+mod connection;
 mod errors;
 mod hosts_file;
 mod ini;
@@ -24,6 +25,7 @@ mod stored;
 mod variable;
 mod vars_files;
 mod vault;
+mod words;
 mod yaml;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use serde_json::Value;
 use crate::diag::Diagnostic;
 use crate::text::Span;
 
+pub use connection::Connection;
 pub use load::load;
 pub use pattern::PatternError;
 pub use vault::VaultKeys;

@@ -51,9 +51,15 @@ pub(super) enum Content {
 }
 
 impl Reading<'_> {
-    /// What a folder holds; `None` where there is no such folder.
+    /// What a folder holds; `None` where there is no such folder. One that can not be read is reported.
     pub(super) fn list(&mut self, path: &str) -> Option<Vec<Entry>> {
-        self.files.list(path).ok().flatten()
+        match self.files.list(path) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.problems.push(errors::unreadable(&error));
+                None
+            }
+        }
     }
 
     /// Whether a file that may be executed is a program, and not a text that happens to have the right.

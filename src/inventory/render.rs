@@ -52,11 +52,11 @@ impl Inventory {
     /// uses what is not there or not known here.
     pub fn open(&self, host: &str, name: &str, keys: &VaultKeys) -> Result<Option<Value>, Box<Diagnostic>> {
         let Some(variable) = self.hosts.get(host).and_then(|host| host.variables.get(name)) else { return Ok(None) };
-        if let (Some(problem), false) = (&variable.problem, variable.sealed) {
-            return Err(problem.clone());
-        }
-        if !variable.sealed {
-            return Ok(Some(variable.value.clone()));
+        match &variable.problem {
+            None if !variable.sealed => return Ok(Some(variable.value.clone())),
+            // With a password now, a vault that was closed may open.
+            Some(problem) if keys.is_empty() => return Err(problem.clone()),
+            _ => {}
         }
         let world = Arc::new(World::copy(self, host, keys));
         let Some(number) = world.hosts.get_index_of(host) else { return Ok(None) };
@@ -97,6 +97,8 @@ struct Known {
     /// Sorted, without `all`.
     groups: Vec<String>,
     file: Arc<str>,
+    /// Encrypted files that apply to it and stayed closed.
+    locked: Vec<Span>,
 }
 
 /// A value of which parts may be missing: one of them is no reason to have none of the others.
@@ -181,7 +183,7 @@ impl World {
         let hosts = inventory.hosts.iter_mut().map(|(name, host)| {
             let variables = std::mem::take(&mut host.variables);
             let groups = groups.remove(name).unwrap_or_default();
-            (name.clone(), Known { variables, groups, file: host.file.clone() })
+            (name.clone(), Known { variables, groups, file: host.file.clone(), locked: host.locked.clone() })
         });
         let hosts = hosts.collect();
         World::new(hosts, inventory, vaults)
@@ -195,7 +197,8 @@ impl World {
         let wanted = inventory.hosts.iter().filter(|(name, _)| all || *name == host);
         let hosts = wanted.map(|(name, host)| {
             let groups = groups.remove(name).unwrap_or_default();
-            (name.clone(), Known { variables: host.variables.clone(), groups, file: host.file.clone() })
+            let (variables, locked) = (host.variables.clone(), host.locked.clone());
+            (name.clone(), Known { variables, groups, file: host.file.clone(), locked })
         });
         let hosts = hosts.collect();
         World::new(hosts, inventory, Vaults::Open(keys.clone()))
@@ -387,7 +390,12 @@ impl Work<'_> {
                     }
                     blame => {
                         let why = self.reason(text, &error, blame.as_ref());
-                        errors::template(self.span, self.name, self.host_name, &why)
+                        let problem = errors::template(self.span, self.name, self.host_name, &why);
+                        let locked = self.world.hosts.get_index(self.host).and_then(|(_, host)| host.locked.first());
+                        match (blame, locked) {
+                            (Some(Blame::Name(_)), Some(file)) => errors::may_be_locked(problem, *file),
+                            _ => problem,
+                        }
                     }
                 };
                 (error.kind() == ErrorKind::UndefinedError, problem)

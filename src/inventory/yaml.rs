@@ -123,9 +123,9 @@ impl Builder<'_> {
                 let plain = style == ScalarStyle::Plain;
                 let tag = tag_name(tag);
                 let is_merge = plain && tag.is_none() && &*text == "<<";
-                // PyYAML knows a lone `=` as something special, and makes no value of it.
-                if plain && tag.is_none() && &*text == "=" && !self.expects_key() {
-                    return Err(errors::bad_scalar(span, "`=` alone is no value"));
+                // PyYAML knows `=` and `<<` as something special, and makes no value of them.
+                if plain && tag.is_none() && matches!(&*text, "=" | "<<") && !self.expects_key() {
+                    return Err(errors::bad_scalar(span, &format!("`{text}` alone is no value")));
                 }
                 let is_unsafe = self.open.last().is_some_and(|open| open.is_unsafe);
                 let value = scalar_value(&text, plain, tag.as_deref(), is_unsafe, span)?;

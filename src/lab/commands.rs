@@ -1,83 +1,67 @@
 //! Commands on the machines of the simulated site: what they print when all is well.
 
-use super::hypervisor::{err, out};
-use super::{COMMAND, Change, Lab};
+use super::{COMMAND, Lab, Said, err, out, say};
 use crate::machine::{Reply, Run};
 
-/// How long packages take, in milliseconds.
-const PACKAGES: u64 = 95_000;
-
 impl Lab {
-    pub(super) fn command(&mut self, run: &Run) -> (u64, Reply) {
+    pub(super) fn command(&mut self, run: &Run) -> Said {
         let words: Vec<&str> = run.argv.iter().map(String::as_str).collect();
-        let Some(machine) = self.machines.get(&run.host).cloned() else { return (0, err(127, "no such host")) };
-        let reply = match words.as_slice() {
-            ["sh", "-c", script, ..] => self.script(&run.host, script),
-            ["uname", "-r"] => out(&format!("6.8.0-{}-generic", 40 + machine.boot)),
-            ["uname", ..] => out("Linux"),
-            ["hostname", ..] => out(&run.host),
-            ["date", ..] => out("20260103T220000Z"),
-            ["echo", rest @ ..] => out(&rest.join(" ")),
-            ["cat", "/proc/sys/kernel/random/boot_id"] => out(&machine.boot_id()),
-            ["cat", "/etc/os-release"] => out("PRETTY_NAME=\"Ubuntu 24.04.1 LTS\"\nNAME=\"Ubuntu\"\nID=ubuntu"),
-            ["df", .., path] => out(&format!(
-                "Filesystem     1024-blocks    Used Available Capacity Mounted on\n/dev/sda1         32000000 8000000  24000000      25% {path}"
+        let Some(machine) = self.machines.get(&run.host) else { return say(0, err(127, "no such host")) };
+        let base = words.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
+        let reply = match (base, words.get(1..).unwrap_or_default()) {
+            ("sh", ["-c", ..]) => return self.script(run),
+            ("qm", _) => return self.qm(run),
+            ("ha-manager", _) => return self.ha_manager(run),
+            ("pct", _) => return self.pct(run),
+            ("virsh", _) => return self.virsh(run),
+            ("lxc-attach", _) => return self.lxc_attach(run),
+            ("apt-get" | "apt", _) => return self.apt_get(run),
+            ("dpkg", _) => return self.dpkg(run),
+            ("systemctl", _) => return self.systemctl(run),
+            ("reboot", _) | ("shutdown", ["-r", ..]) => return self.restart_itself(run),
+            ("uname", ["-r"]) => out(&machine.kernel),
+            ("uname", _) => out("Linux"),
+            ("hostname", _) => out(&run.host),
+            ("date", _) => out("20260103T220000Z"),
+            ("echo", rest) => out(&rest.join(" ")),
+            ("cat", ["/proc/sys/kernel/random/boot_id"]) => out(&machine.boot_id()),
+            ("cat", ["/etc/os-release"]) => match machine.hypervisor {
+                Some(_) => out("PRETTY_NAME=\"Ubuntu 24.04.1 LTS\"\nNAME=\"Ubuntu\"\nID=ubuntu"),
+                None => out("PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\nNAME=\"Debian GNU/Linux\"\nID=debian"),
+            },
+            ("df", [.., path]) => out(&format!(
+                "Filesystem     1024-blocks    Used Available Capacity Mounted on\n/dev/sda1         32000000 {}  {}      25% {path}",
+                32_000_000_u64.saturating_sub(machine.free),
+                machine.free
             )),
-            ["systemctl", "is-active", ..] => out("active"),
-            ["systemctl", "reboot" | "soft-reboot" | "kexec"] | ["reboot" | "shutdown", ..] => {
-                self.change(3_000, &run.host, Change::Off);
-                self.change(8_000, &run.host, Change::On);
-                if machine.is_hypervisor {
-                    self.guests_follow(&run.host);
-                }
-                Reply::default()
+            ("zpool", ["status", ..]) => match machine.pools_healthy {
+                true => out("all pools are healthy"),
+                false => out(
+                    "  pool: rpool\n state: DEGRADED\nstatus: One or more devices has been removed by the administrator.",
+                ),
+            },
+            ("pveversion", _) => {
+                let version = if machine.kernel.starts_with("6.17.2") {
+                    "9.1.1/42db4a6cf33dac83"
+                } else {
+                    "9.1.4/5ac30304265fbd8e"
+                };
+                out(&format!("pve-manager/{version} (running kernel: {})", machine.kernel))
             }
-            ["zpool", "status", ..] => out("all pools are healthy"),
-            ["pveversion", ..] => out("pve-manager/9.1.1/42db4a6cf33dac83 (running kernel: 6.17.2-1-pve)"),
-            ["proxmox-backup-manager", "task", "list", ..] => out("[]"),
-            ["proxmox-backup-manager", "versions", ..] => out("proxmox-backup-server 4.1.0-1 running version: 4.1.0"),
-            ["apt-get", rest @ ..] => {
-                let upgrades = rest.iter().any(|word| matches!(*word, "upgrade" | "dist-upgrade" | "full-upgrade"));
-                if !upgrades {
-                    return (4_000, Reply::default());
-                }
-                if let Some(machine) = self.machines.get_mut(&run.host) {
-                    machine.reboot_required = true;
-                }
-                return (PACKAGES, out("12 upgraded, 1 newly installed, 0 to remove and 0 not upgraded."));
+            ("proxmox-backup-manager", ["task", "list", ..]) => {
+                let tasks: Vec<String> = (0..machine.tasks)
+                    .map(|n| {
+                        format!(
+                            "{{\"node\":\"localhost\",\"upid\":\"UPID:{}:{n}\",\"worker_type\":\"backup\"}}",
+                            run.host
+                        )
+                    })
+                    .collect();
+                out(&format!("[{}]", tasks.join(",")))
             }
+            ("proxmox-backup-manager", ["versions", ..]) => out("proxmox-backup-server 4.1.0-1 running version: 4.1.0"),
             _ => Reply::default(),
         };
-        (COMMAND, reply)
-    }
-
-    /// A hypervisor's restart takes its guests with it.
-    fn guests_follow(&mut self, hypervisor: &str) {
-        let guests: Vec<String> = self
-            .machines
-            .values()
-            .filter(|machine| machine.hypervisor.as_deref() == Some(hypervisor) && machine.running)
-            .map(|machine| machine.name.clone())
-            .collect();
-        for guest in guests {
-            self.change(2_000, &guest, Change::Off);
-            self.change(40_000, &guest, Change::On);
-        }
-    }
-
-    /// Scripts of the standard library bear their name in a comment on their first line.
-    fn script(&self, host: &str, script: &str) -> Reply {
-        let Some(machine) = self.machines.get(host) else { return Reply::default() };
-        let name = script.trim_start().lines().next().and_then(|line| line.strip_prefix("# ")).unwrap_or_default();
-        match name.trim() {
-            "uptime" => {
-                out(&format!("{}s", (self.now.saturating_sub(machine.booted_at) + machine.uptime_before) / 1000))
-            }
-            "reboot_required" if machine.reboot_required => out("/run/reboot-required"),
-            "apt_upgradable" => out("12"),
-            "apt_download_size" => out("98304"),
-            "qemu_ga_state" => out("package=yes\nmanager=apt\nsocket=yes\nenabled=static\nactive=active"),
-            _ => Reply::default(),
-        }
+        say(COMMAND, reply)
     }
 }

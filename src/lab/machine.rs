@@ -1,14 +1,22 @@
 //! A machine of the simulated site.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::code::{HostFacts, Role};
+
 /// How a machine is. Fields are public so that a test can make it other than well.
 #[derive(Clone, Debug)]
 pub struct Machine {
     /// Its inventory name.
     pub name: String,
+    /// Its address, where the plan's code knows it.
+    pub address: Option<String>,
     /// Whether it runs guests.
     pub is_hypervisor: bool,
     /// Its hypervisor, when it is a guest.
     pub hypervisor: Option<String>,
+    /// The driver of its kind of guest.
+    pub driver: String,
     /// Its id there.
     pub identity: Option<String>,
     /// Its name there.
@@ -19,84 +27,286 @@ pub struct Machine {
     pub template: bool,
     /// The lock that holds it.
     pub lock: Option<String>,
+    /// Until when another command holds its lock file, in milliseconds of the run.
+    pub busy_until: u64,
+    /// The state that its cluster was asked to keep, where one manages it: `started`, `stopped`.
+    pub ha: Option<String>,
     /// Whether the power is on.
     pub running: bool,
+    /// Whether its processors are halted.
+    pub paused: bool,
     /// Whether ssh answers.
     pub ssh: bool,
-    /// Whether the guest agent is installed.
-    pub has_agent: bool,
-    /// Whether the guest agent answers.
-    pub agent_answers: bool,
+    /// Ports that nothing listens on, besides those that nobody asks about.
+    pub closed_ports: BTreeSet<u16>,
     /// Whether it comes up when it is switched on.
     pub boots: bool,
     /// Whether it shuts down when it is asked to.
     pub obeys: bool,
+    /// How long it takes to shut down, in milliseconds.
+    pub shutdown_takes: u64,
     /// Whether the hypervisor starts it after `qm reboot`.
     pub starts_again: bool,
-    /// Whether it wants a restart.
+    /// On a hypervisor: the cleanup of a guest that was started again at once holds its lock for 30 s, as since
+    /// Proxmox VE 9.1.13.
+    pub cleanup_holds_lock: bool,
+
+    /// Whether the guest agent is installed.
+    pub has_agent: bool,
+    /// Whether its service runs.
+    pub agent_runs: bool,
+    /// What `systemctl is-enabled` says of it; Debian's unit is static.
+    pub agent_enabled: String,
+    /// Whether the guest agent answers.
+    pub agent_answers: bool,
+    /// It runs, and does not answer however often it is started.
+    pub agent_broken: bool,
+    /// Whether the virtual machine's configuration has the agent's device.
+    pub agent_set: bool,
+    /// Whether the running virtual machine has it: only a cold start brings it.
+    pub agent_device: bool,
+    /// Whether the agent refuses `guest-shutdown`.
+    pub agent_refuses_shutdown: bool,
+    /// A drop-in that takes the power away when the agent's service stops.
+    pub agent_poweroff: Option<String>,
+    /// Whether systemd has read that drop-in.
+    pub agent_poweroff_loaded: bool,
+
+    /// The kernel that runs.
+    pub kernel: String,
+    /// The newest kernel that is installed.
+    pub installed_kernel: String,
+    /// How many packages an upgrade would replace.
+    pub upgrades: u32,
+    /// The kernel among them.
+    pub new_kernel: Option<String>,
+    /// Whether the guest agent is among them.
+    pub upgrades_agent: bool,
+    /// Whether the system marks that it wants a restart: Ubuntu does, Debian does not.
+    pub marks_restart: bool,
+    /// Whether that mark is there.
     pub reboot_required: bool,
+    /// Who holds the package system's locks, and until when.
+    pub package_lock: Option<(String, u64)>,
+    /// Whether an earlier run of dpkg was interrupted.
+    pub dpkg_interrupted: bool,
+    /// How many times the package sources can not be read.
+    pub sources_fail: u32,
+    /// Services that run on an older library than is installed.
+    pub outdated_services: Vec<String>,
+    /// Free room in its file systems, in KiB.
+    pub free: u64,
+    /// How much of that is taken by packages that were downloaded, in KiB.
+    pub cached: u64,
+    /// Services that are not active, or not enabled. Those that are not named are both.
+    pub services: BTreeMap<String, Unit>,
+    /// On a backup server: how many tasks run.
+    pub tasks: u32,
+    /// On a hypervisor: whether ZFS is well.
+    pub pools_healthy: bool,
+    /// The address that it gives for a name, as a name server.
+    pub answers: String,
+
     /// How often it has booted.
     pub boot: u32,
     /// When it last booted, in milliseconds of the run.
     pub booted_at: u64,
+    /// Whether its kernel, and with it the boot id, is its host's: a container's is.
+    pub shares_boot_id: bool,
+    /// How often the hypervisor has started a process for it.
+    pub starts: u32,
+    /// When it last did, in milliseconds of the run.
+    pub started_at: u64,
+    /// When its power last went off, in milliseconds of the run.
+    pub off_at: Option<u64>,
     /// How long it had been up when the run began, in milliseconds.
     pub uptime_before: u64,
+}
+
+/// A service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// Whether it runs.
+    pub active: bool,
+    /// Whether it is started at boot.
+    pub enabled: bool,
+    /// Whether it comes up when it is started.
+    pub starts: bool,
+}
+
+impl Default for Unit {
+    fn default() -> Self {
+        Unit { active: true, enabled: true, starts: true }
+    }
 }
 
 impl Machine {
     pub(super) fn new(name: &str) -> Machine {
         Machine {
             name: name.to_string(),
+            address: None,
             is_hypervisor: false,
             hypervisor: None,
+            driver: String::new(),
             identity: None,
             guest_name: name.to_string(),
             uuid: None,
             template: false,
             lock: None,
+            busy_until: 0,
+            ha: None,
             running: true,
+            paused: false,
             ssh: true,
-            has_agent: true,
-            agent_answers: true,
+            closed_ports: BTreeSet::new(),
             boots: true,
             obeys: true,
+            shutdown_takes: 6_000,
             starts_again: true,
+            cleanup_holds_lock: false,
+            has_agent: true,
+            agent_runs: true,
+            agent_enabled: "static".to_string(),
+            agent_answers: true,
+            agent_broken: false,
+            agent_set: true,
+            agent_device: true,
+            agent_refuses_shutdown: false,
+            agent_poweroff: None,
+            agent_poweroff_loaded: false,
+            kernel: "6.12.43+deb13-amd64".to_string(),
+            installed_kernel: "6.12.43+deb13-amd64".to_string(),
+            upgrades: 12,
+            new_kernel: Some("6.12.48+deb13-amd64".to_string()),
+            upgrades_agent: false,
+            marks_restart: false,
             reboot_required: false,
+            package_lock: None,
+            dpkg_interrupted: false,
+            sources_fail: 0,
+            outdated_services: Vec::new(),
+            free: 24_000_000,
+            cached: 0,
+            services: BTreeMap::new(),
+            tasks: 0,
+            pools_healthy: true,
+            answers: "192.0.2.80".to_string(),
             boot: 1,
             booted_at: 0,
+            shares_boot_id: false,
+            starts: 1,
+            started_at: 0,
+            off_at: None,
             uptime_before: 12 * 86_400_000,
         }
     }
 
-    pub(super) fn off(&mut self) {
-        self.running = false;
-        self.ssh = false;
-        self.agent_answers = false;
+    /// A machine as the inventory describes it: hypervisors run Proxmox's kernel, guests Ubuntu's, the rest Debian's.
+    pub(super) fn of(name: &str, facts: &HostFacts) -> Machine {
+        let mut machine = Machine::new(name);
+        machine.driver = facts.driver.clone();
+        machine.address = facts.variables.get("ansible_host").and_then(|value| value.as_str()).map(str::to_string);
+        let kernels = match facts.role {
+            Role::Hypervisor => {
+                machine.is_hypervisor = true;
+                Some(("6.17.2-1-pve", "6.17.4-1-pve"))
+            }
+            Role::Guest => {
+                machine.hypervisor = facts.hypervisor.clone();
+                machine.identity = facts.identity.clone();
+                machine.guest_name = facts.guest_name.clone();
+                machine.uuid = facts.guest_uuid.clone();
+                machine.marks_restart = true;
+                Some(("6.8.0-41-generic", "6.8.0-45-generic"))
+            }
+            Role::BareMetal | Role::Undetermined => None,
+        };
+        if let Some((old, new)) = kernels {
+            machine.kernel = old.to_string();
+            machine.installed_kernel = old.to_string();
+            machine.new_kernel = Some(new.to_string());
+        }
+        if machine.is_container() {
+            machine.new_kernel = None;
+            machine.has_agent = false;
+            machine.agent_answers = false;
+            machine.shares_boot_id = true;
+        }
+        machine
     }
 
+    pub(super) fn is_container(&self) -> bool {
+        self.driver == "proxmox_ct"
+    }
+
+    pub(super) fn off(&mut self, now: u64) {
+        self.running = false;
+        self.paused = false;
+        self.ssh = false;
+        self.agent_answers = false;
+        self.off_at = Some(now);
+        // Whoever held the package system is gone with it.
+        self.package_lock = None;
+    }
+
+    /// A cold start: the configuration applies.
     pub(super) fn on(&mut self, now: u64) {
         self.running = true;
+        self.starts += 1;
+        self.started_at = now;
+        self.agent_device = self.agent_set;
+        self.restarts(now);
+    }
+
+    /// Its system begins anew.
+    pub(super) fn restarts(&mut self, now: u64) {
+        self.ssh = false;
+        self.agent_answers = false;
+        self.package_lock = None;
         self.boot += 1;
         self.booted_at = now;
         self.uptime_before = 0;
         self.reboot_required = false;
+        self.kernel = self.installed_kernel.clone();
+        self.agent_runs = !matches!(self.agent_enabled.as_str(), "disabled" | "masked");
+        self.outdated_services.clear();
+        for unit in self.services.values_mut() {
+            unit.active = unit.enabled && unit.starts;
+        }
+    }
+
+    /// Whether the agent can answer once its service runs.
+    pub(super) fn agent_works(&self) -> bool {
+        self.running && !self.paused && self.has_agent && self.agent_runs && self.agent_device && !self.agent_broken
     }
 
     /// How long it takes to boot, in milliseconds: its own, and the same in every run.
     pub(super) fn boot_time(&self) -> u64 {
-        14_000 + u64::from(self.seed() % 9_000)
+        if self.is_container() { 2_500 } else { 14_000 + u64::from(self.seed() % 9_000) }
     }
 
     /// The id of this boot.
     pub(super) fn boot_id(&self) -> String {
         let seed = self.seed();
-        let mixed = seed.rotate_left(self.boot * 7).wrapping_mul(2_654_435_761).wrapping_add(self.boot);
-        format!("{mixed:08x}-{:04x}-4000-8000-{:012x}", self.boot, seed)
+        let boot = if self.shares_boot_id { 1 } else { self.boot };
+        let mixed = seed.rotate_left(boot * 7).wrapping_mul(2_654_435_761).wrapping_add(boot);
+        format!("{mixed:08x}-{boot:04x}-4000-8000-{seed:012x}")
     }
 
     /// The hypervisor's process for it and that process's start.
     pub(super) fn process(&self) -> String {
-        format!("{}:{}", 1000 + self.seed() % 60_000 + self.boot, self.booted_at / 10 + 4_711)
+        format!("{}:{}", 1000 + self.seed() % 60_000 + self.starts, self.started_at / 10 + 4_711)
+    }
+
+    /// Why it wants a restart, as the script of that name prints it.
+    pub(super) fn reboot_reason(&self) -> String {
+        if self.reboot_required {
+            return format!("/run/reboot-required: linux-base linux-image-{}", self.installed_kernel);
+        }
+        if self.kernel != self.installed_kernel && !self.is_container() {
+            return format!("kernel {} is installed, {} runs", self.installed_kernel, self.kernel);
+        }
+        String::new()
     }
 
     fn seed(&self) -> u32 {

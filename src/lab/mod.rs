@@ -4,13 +4,17 @@
 mod commands;
 mod hypervisor;
 mod machine;
+mod others;
+mod packages;
+mod scripts;
+mod services;
 
 use std::collections::BTreeMap;
 
-use crate::code::{Code, Role};
+use crate::code::Code;
 use crate::machine::{Answer, Effect, EffectId, Greeting, Purpose, Reply, Run, Trouble};
 use crate::run::World;
-use machine::Machine;
+pub use machine::{Machine, Unit};
 
 /// How long a new connection takes, in milliseconds.
 const CONNECT: u64 = 150;
@@ -28,6 +32,8 @@ pub struct Lab {
     machines: BTreeMap<String, Machine>,
     /// Every command that was started, for tests: time, host, words.
     log: Vec<(u64, String, Vec<String>)>,
+    /// The same with all that belongs to them.
+    runs: Vec<Run>,
 }
 
 /// What happens at a time.
@@ -35,16 +41,37 @@ pub struct Lab {
 enum Due {
     Act(EffectId, Effect),
     Answer(EffectId, Answer),
+    /// A command on a machine ends, if the machine is still in the boot in which it began.
+    Ran(EffectId, Ended),
     Change(String, Change),
 }
 
-/// What becomes of a machine.
+/// A command that is about to end.
+#[derive(Debug)]
+struct Ended {
+    host: String,
+    boot: u32,
+    reply: Reply,
+}
+
+/// What a command says, and how long it takes, in milliseconds.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) takes: u64,
+    pub(crate) reply: Reply,
+}
+
+/// What becomes of a machine. What belongs to a boot, by its number, is nothing to a later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    Off,
+    Off(u32),
     On,
-    Ssh,
-    Agent,
+    /// A restart that keeps the hypervisor's process.
+    Reset,
+    Pause,
+    Resume,
+    Ssh(u32),
+    Agent(u32),
 }
 
 impl Lab {
@@ -52,18 +79,10 @@ impl Lab {
     pub fn new(code: &Code) -> Lab {
         let mut machines = BTreeMap::new();
         for (name, facts) in &code.hosts {
-            let mut machine = Machine::new(name);
-            machine.is_hypervisor = facts.role == Role::Hypervisor;
-            if facts.role == Role::Guest {
-                machine.hypervisor = facts.hypervisor.clone();
-                machine.identity = facts.identity.clone();
-                machine.guest_name = facts.guest_name.clone();
-                machine.uuid = facts.guest_uuid.clone();
-            }
-            machines.insert(name.clone(), machine);
+            machines.insert(name.clone(), Machine::of(name, facts));
         }
         machines.entry("controller".to_string()).or_insert_with(|| Machine::new("controller"));
-        Lab { now: 0, order: 0, due: BTreeMap::new(), machines, log: Vec::new() }
+        Lab { now: 0, order: 0, due: BTreeMap::new(), machines, log: Vec::new(), runs: Vec::new() }
     }
 
     /// A machine of the site, to make it other than well.
@@ -74,6 +93,16 @@ impl Lab {
     /// Every command that was started: milliseconds, host, words.
     pub fn log(&self) -> &[(u64, String, Vec<String>)] {
         &self.log
+    }
+
+    /// Every command that was started, with its user, environment and time.
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// Somebody else switches a machine on, so many milliseconds from now.
+    pub fn somebody_starts(&mut self, name: &str, after: u64) {
+        self.change(after, name, Change::On);
     }
 
     fn at(&mut self, delay: u64, due: Due) {
@@ -96,9 +125,10 @@ impl Lab {
                 let (delay, result) = self.connect(&host);
                 self.answer(delay, id, Answer::Reached(result));
             }
-            Effect::Port { host, .. } => {
+            Effect::Port { host, port } => {
                 let (delay, result) = self.connect(&host);
-                self.answer(delay, id, Answer::Truth(Ok(result.is_ok())));
+                let closed = self.machines.get(&host).is_some_and(|machine| machine.closed_ports.contains(&port));
+                self.answer(delay, id, Answer::Truth(Ok(result.is_ok() && !closed)));
             }
             Effect::Http { .. } => self.answer(CONNECT, id, Answer::Truth(Ok(true))),
             Effect::Sleep { ms } => self.answer(ms, id, Answer::Slept),
@@ -126,23 +156,33 @@ impl Lab {
             self.answer(CONNECT, id, Answer::Ran(Err(trouble)));
             return;
         }
-        if let Purpose::Look { guest, identity, .. } = &run.purpose {
-            let text = self.look(&run.host, guest, identity);
+        if let Purpose::Look { driver, guest, identity } = &run.purpose {
+            let text = self.look(&run.host, guest, driver, identity);
             let reply = Reply { code: 0, stdout: text, took: COMMAND, ..Reply::default() };
             self.answer(COMMAND, id, Answer::Ran(Ok(reply)));
             return;
         }
         self.log.push((self.now, run.host.clone(), run.argv.clone()));
-        let (delay, mut reply) = match run.argv.first().map(String::as_str) {
-            Some("qm" | "/usr/sbin/qm") => self.qm(&run),
-            _ => self.command(&run),
-        };
-        reply.took = delay;
-        if delay > run.within {
+        self.runs.push(run.clone());
+        let boot = self.machines.get(&run.host).map_or(0, |machine| machine.boot);
+        let Said { takes, mut reply } = self.command(&run);
+        reply.took = takes;
+        if takes > run.within {
             let trouble = Trouble::Timeout { host: run.host, after: run.within };
             self.answer(run.within, id, Answer::Ran(Err(trouble)));
         } else {
-            self.answer(delay, id, Answer::Ran(Ok(reply)));
+            self.at(takes, Due::Ran(id, Ended { host: run.host, boot, reply }));
+        }
+    }
+
+    /// The reply, or the lost connection of a machine that went down meanwhile.
+    fn ended(&self, ended: Ended) -> Answer {
+        match self.machines.get(&ended.host) {
+            Some(machine) if machine.running && machine.boot == ended.boot => Answer::Ran(Ok(ended.reply)),
+            _ => {
+                let why = "the connection was lost before the reply".to_string();
+                Answer::Ran(Err(Trouble::Unknown { host: ended.host, why }))
+            }
         }
     }
 
@@ -150,22 +190,56 @@ impl Lab {
         let now = self.now;
         let Some(machine) = self.machines.get_mut(host) else { return };
         match change {
-            Change::Off => machine.off(),
-            Change::On if machine.running => {}
-            Change::On => {
+            Change::Off(boot) if machine.boot == boot && machine.running => machine.off(now),
+            Change::On if !machine.running => {
                 machine.on(now);
-                let boot = machine.boot_time();
-                let boots = machine.boots;
-                if boots {
-                    // The agent is up a moment before sshd, as on a guest of Debian's packages.
-                    self.change(boot.saturating_sub(500), host, Change::Agent);
-                    self.change(boot, host, Change::Ssh);
-                }
+                self.boots(host);
             }
-            Change::Ssh => machine.ssh = machine.running,
-            Change::Agent => machine.agent_answers = machine.running && machine.has_agent,
+            Change::Reset if machine.running => {
+                machine.restarts(now);
+                self.boots(host);
+            }
+            Change::Pause if machine.running => {
+                machine.paused = true;
+                machine.ssh = false;
+                machine.agent_answers = false;
+            }
+            Change::Resume if machine.paused => {
+                machine.paused = false;
+                machine.ssh = true;
+                machine.agent_answers = machine.agent_works();
+            }
+            Change::Ssh(boot) if machine.boot == boot => machine.ssh = machine.running,
+            Change::Agent(boot) if machine.boot == boot => machine.agent_answers = machine.agent_works(),
+            _ => {}
         }
     }
+
+    fn boots(&mut self, host: &str) {
+        let Some(machine) = self.machines.get(host) else { return };
+        let (time, boot) = (machine.boot_time(), machine.boot);
+        if machine.boots {
+            // The agent is up a moment before sshd, as on a guest of Debian's packages.
+            self.change(time.saturating_sub(500), host, Change::Agent(boot));
+            self.change(time, host, Change::Ssh(boot));
+        }
+    }
+}
+
+/// What a command says after so many milliseconds.
+pub(crate) fn say(takes: u64, reply: Reply) -> Said {
+    Said { takes, reply }
+}
+
+/// Success with a line of output, or none.
+pub(crate) fn out(text: &str) -> Reply {
+    let stdout = if text.is_empty() { String::new() } else { format!("{text}\n") };
+    Reply { stdout, ..Reply::default() }
+}
+
+/// Failure with a line of stderr.
+pub(crate) fn err(code: i32, text: &str) -> Reply {
+    Reply { code, stderr: format!("{text}\n"), ..Reply::default() }
 }
 
 impl World for Lab {
@@ -180,6 +254,7 @@ impl World for Lab {
             match due {
                 Due::Act(id, effect) => self.act(id, effect),
                 Due::Answer(id, answer) => return Some((at, id, answer)),
+                Due::Ran(id, ended) => return Some((at, id, self.ended(ended))),
                 Due::Change(host, change) => self.changed(&host, change),
             }
         }

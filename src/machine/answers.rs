@@ -4,7 +4,7 @@ use super::Stepped;
 use super::eval::about;
 use super::event::{Answer, Ending, Greeting, NoteKind, Reply, Trouble};
 use super::state::{Awaiting, Baseline, Facts, State, Way, failed};
-use crate::code::{Builtin, Command, Failed, Guard, Instruction, Lenient, Output, Slot, Value};
+use crate::code::{Builtin, Command, Failed, Guard, Instruction, Lenient, Output, ProcKind, Slot, Value};
 
 /// The pause before a guest is asked again whether it is back, in milliseconds.
 const GUEST_PAUSE: u64 = 5_000;
@@ -254,12 +254,18 @@ impl State {
             Ok(greeting) => {
                 let old = state.baseline.as_ref().and_then(|baseline| baseline.boot_id.clone());
                 let is_new = match &old {
-                    Some(old) => *old != greeting.boot_id,
+                    // The kernel of a container is its host's, whose boot id stays: its process tells.
+                    Some(old) => *old != greeting.boot_id || state.new_process.is_some(),
                     // Without the old boot's id its age tells: a boot after the power action is a new one.
                     None => greeting.uptime < now.saturating_sub(state.disrupted_at),
                 };
                 if is_new {
-                    self.fibers[i].last_said = format!("a fresh connection, new boot {}", start(&greeting.boot_id));
+                    self.fibers[i].last_said = match &old {
+                        Some(old) if *old == greeting.boot_id => {
+                            "a fresh connection, a new process on the hypervisor".to_string()
+                        }
+                        _ => format!("a fresh connection, new boot {}", start(&greeting.boot_id)),
+                    };
                     self.guest(i, host).new_boot = Some(greeting.boot_id);
                     self.settle(i, host, out);
                     true
@@ -291,7 +297,10 @@ impl State {
         };
         let good = command.accept.as_ref().is_none_or(|codes| codes.contains(&i64::from(reply.code)));
         let said = last_line(&reply);
-        self.fibers[i].last_said = if reply.code == 0 { String::new() } else { said.clone() };
+        // What a probe's command printed is the answer that a wait shows as its evidence, or as the last one.
+        let silent = reply.stdout.trim().is_empty() && reply.stderr.trim().is_empty();
+        let is_answer = reply.code != 0 || self.in_probe(i) && !silent;
+        self.fibers[i].last_said = if is_answer { shortened(&said) } else { String::new() };
         let kind = NoteKind::Ended {
             code: reply.code,
             good,
@@ -359,6 +368,12 @@ impl State {
         self.fail(i, blame(&trouble), out);
     }
 
+    /// Whether a probe is under way.
+    fn in_probe(&self, i: usize) -> bool {
+        let frame = self.fibers[i].frames.last();
+        frame.is_some_and(|frame| self.code.procs[frame.proc].kind == ProcKind::Probe)
+    }
+
     /// The command whose answer a fiber waited for.
     fn current_command(&self, i: usize) -> Option<Command> {
         let frame = self.fibers[i].frames.last()?;
@@ -412,6 +427,14 @@ fn last_line(reply: &Reply) -> String {
         text.trim_end().lines().rev().find(|line| !line.trim().is_empty()).map(|line| line.trim().to_string())
     };
     last(&reply.stderr).or_else(|| last(&reply.stdout)).unwrap_or_else(|| "it said nothing".to_string())
+}
+
+/// At most a line of a message's length.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(120) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_string(),
+    }
 }
 
 fn start(id: &str) -> &str {

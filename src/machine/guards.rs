@@ -303,6 +303,7 @@ impl State {
         // The next power action is measured against this boot.
         state.baseline = None;
         let mut proof = match (old, new) {
+            (Some(old), Some(new)) if old == new => "a new process on the hypervisor".to_string(),
             (Some(old), Some(new)) => format!("new boot {} (was {})", start(&new), start(&old)),
             (None, Some(new)) => format!("boot {}", start(&new)),
             _ => "running".to_string(),

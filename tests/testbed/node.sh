@@ -17,19 +17,27 @@
 set -eu
 bed=$1
 name=$2
-d=$bed/nodes/$name
+
+# Machines have a /root, /home and /tmp of their own, and the bed may lie in one of these: it is kept within reach. A
+# guest finds it there already, with its hypervisor's mounts.
+at=/mnt
+if [ ! -e "$at/node.sh" ]; then
+  mkdir -p "$at"
+  mount --rbind "$bed" "$at"
+fi
+d=$at/nodes/$name
 
 hostname "$name"
 mkdir -p "$d/over" "$d/root" "$d/home" "$d/run"
 mount -t tmpfs -o mode=755 over "$d/over"
 # A guest begins from the same folders as its hypervisor: overlays on overlays have a limit.
 for f in etc usr/bin usr/sbin; do
-  if [ ! -d "$bed/base/$f" ] || ! mountpoint -q "$bed/base/$f"; then
-    mkdir -p "$bed/base/$f"
-    mount --bind "/$f" "$bed/base/$f"
+  if [ ! -d "$at/base/$f" ] || ! mountpoint -q "$at/base/$f"; then
+    mkdir -p "$at/base/$f"
+    mount --bind "/$f" "$at/base/$f"
   fi
   mkdir -p "$d/over/$f/upper" "$d/over/$f/work"
-  mount -t overlay -o "lowerdir=$bed/base/$f,upperdir=$d/over/$f/upper,workdir=$d/over/$f/work" overlay "/$f"
+  mount -t overlay -o "lowerdir=$at/base/$f,upperdir=$d/over/$f/upper,workdir=$d/over/$f/work" overlay "/$f"
 done
 mount --bind "$d/root" /root
 mount --bind "$d/home" /home
@@ -37,6 +45,10 @@ mount --bind "$d/run" /run
 for f in /tmp /dev/shm /var/tmp; do
   mount -t tmpfs -o mode=1777 bed "$f"
 done
+if [ ! -e "$bed/node.sh" ]; then
+  mkdir -p "$bed"
+  mount --rbind "$at" "$bed"
+fi
 [ -s "$d/boot_id" ] || cat /proc/sys/kernel/random/uuid >"$d/boot_id"
 mount --bind "$d/boot_id" /proc/sys/kernel/random/boot_id
 
