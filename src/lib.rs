@@ -11,6 +11,8 @@ pub mod cli;
 pub mod code;
 #[warn(clippy::disallowed_methods)]
 pub mod diag;
+#[warn(clippy::disallowed_methods)]
+pub mod fmt;
 pub mod hosts;
 #[warn(clippy::disallowed_methods)]
 pub mod inventory;

@@ -1,9 +1,9 @@
 //! From text to tree. Parsing never fails: it answers a tree and the problems found.
 //!
-//! Two passes. [`scan`] goes over the text once, character by character: it matches brackets, bounds nesting and size,
+//! Two passes. `scan` goes over the text once, character by character: it matches brackets, bounds nesting and size,
 //! finds strings that are left open and characters that mislead, and collects the comments. Only a text that has
 //! passed it reaches the grammar (`grammar/hostler.pest`), whose catch-all rules turn what can not be read into `Bad`
-//! nodes, so that one slip hides nothing else. [`build`] makes the tree of it. pest's `Rule` stays in here.
+//! nodes, so that one slip hides nothing else. `build` makes the tree of it. pest's `Rule` stays in here.
 
 mod build;
 mod errors;

@@ -224,7 +224,7 @@ impl<'t> Scanner<'t> {
                 self.head_until = at;
                 return true;
             }
-            if !text.trim_end_matches(['\n', '\r']).is_empty() && !text.starts_with('#') {
+            if !matches!(text.trim_end_matches(['\n', '\r']), "" | "\\") && !text.starts_with('#') {
                 return false;
             }
             at += line.len();
@@ -279,7 +279,7 @@ impl<'t> Scanner<'t> {
         if !self.brackets.in_statements() || self.first.is_some_and(|w| never.contains(&w) || clauses.contains(&w)) {
             return false;
         }
-        let rest = self.text[end..].trim_start_matches(becomes_blank);
+        let rest = skip_blanks(&self.text[end..]);
         let next: &str = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-').next().unwrap_or("");
         !matches!(next, "in" | "for") && rest.starts_with(|c: char| is_word_char(c) || matches!(c, '$' | '"' | '\''))
     }
@@ -439,11 +439,7 @@ impl<'t> Scanner<'t> {
             self.open_string = true;
             let long = rest.starts_with("'''");
             let shown = if long { start + 3 } else { start + 1 };
-            self.problems.push(errors::unclosed_string(
-                self.span(start, shown),
-                &rest[..shown - start],
-                self.span(start, end),
-            ));
+            self.problems.push(errors::unclosed_string(self.span(start, shown), &rest[..shown - start]));
         }
         for (offset, character) in self.text[start..end].char_indices().filter(|(_, c)| *c == '\0') {
             self.odd_at(start + offset, character);
@@ -521,6 +517,18 @@ impl<'t> Scanner<'t> {
         let text =
             if self.odd.is_empty() { Cow::Borrowed(self.text) } else { Cow::Owned(blanked(self.text, &self.odd)) };
         Scan { text, comments: self.comments, problems: self.problems, stopped }
+    }
+}
+
+/// What stands behind blanks and continued lines.
+fn skip_blanks(text: &str) -> &str {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start_matches(becomes_blank);
+        match rest.strip_prefix("\\\n").or_else(|| rest.strip_prefix("\\\r\n")) {
+            Some(next) => rest = next,
+            None => return rest,
+        }
     }
 }
 

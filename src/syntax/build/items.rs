@@ -414,7 +414,7 @@ impl Builder<'_> {
                 let hint = hint.unwrap_or_else(|| format!("write `{example}`"));
                 self.puzzled(Rule::lone_clause, from, to, Some(hint));
             }
-            None => self.report(errors::unknown_clause(span, &token, self.between(from, to))),
+            None => self.report(errors::unknown_clause(span, &token)),
         }
     }
 
@@ -464,6 +464,10 @@ impl Builder<'_> {
         let mut before = self.comments.partition_point(|comment| comment.span.start < offset);
         let mut line = self.line(at);
         let mut doc = Vec::new();
+        if !self.between(self.lines[line], at).bytes().all(|byte| matches!(byte, b' ' | b'\t' | b';')) {
+            // The lines above belong to what begins this line.
+            return doc;
+        }
         while let Some(comment) = before.checked_sub(1).and_then(|last| self.comments.get(last)) {
             let stands = self.line((comment.span.start - self.base) as usize);
             let Some(text) = comment.text.strip_prefix("##").filter(|_| comment.own_line && stands + 1 == line) else {

@@ -1,9 +1,10 @@
 //! From the grammar's pairs to the tree.
 //!
 //! The grammar reads everything that the first pass lets through; a part that is missing or that it could only skip is
-//! reported here, by the functions of [`errors`].
+//! reported here, by the functions of `errors`.
 
 mod commands;
+mod compound;
 mod expressions;
 mod items;
 mod signatures;

@@ -110,7 +110,9 @@ impl Builder<'_> {
 
     /// Several words as one name, with one blank between them.
     fn words(&self, pair: &Pair<'_>) -> Name {
-        Name { text: pair.as_str().split_whitespace().collect::<Vec<_>>().join(" "), span: self.span(pair) }
+        // A `\` by itself continues the line.
+        let words: Vec<&str> = pair.as_str().split_whitespace().filter(|word| *word != "\\").collect();
+        Name { text: words.join(" "), span: self.span(pair) }
     }
 
     fn form(&mut self, pair: Pair<'_>) -> SigLineKind {

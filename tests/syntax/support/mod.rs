@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can not go on should stop")]
 
 pub(crate) mod dump;
+pub(crate) mod programs;
 pub(crate) mod spec;
 
 use std::path::{Path, PathBuf};
