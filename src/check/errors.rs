@@ -619,14 +619,18 @@ pub(super) fn bad_window(span: Span, why: &str) -> Diagnostic {
         .help("write days and times: `\"Sat,Sun 01:00-06:00\"`, or only times for every day")
 }
 
-pub(super) fn exceeds_window(span: Span, host: &str, longest: u64, open: u64) -> Diagnostic {
+pub(super) fn exceeds_window(span: Span, host: &str, longest: u64, open: u64, costliest: Option<Span>) -> Diagnostic {
     let (longest, open) = (duration_text(longest), duration_text(open));
-    Diagnostic::error(
+    let error = Diagnostic::error(
         "time/exceeds-window",
         span,
         format!("`{host}` can take {longest}, and the window is open for {open}"),
     )
-    .help("make the window longer, or the waits and deadlines of the plan shorter")
+    .help("make the window longer, or the waits and deadlines of the plan shorter");
+    match costliest {
+        Some(statement) => error.and(statement, "this can take longest"),
+        None => error,
+    }
 }
 
 // What to run
