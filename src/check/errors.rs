@@ -422,6 +422,26 @@ pub(super) fn missing_variable(span: Span, name: &str, hosts: &[String]) -> Diag
     .label(format!("`{name}` is needed here"))
 }
 
+/// A variable that these hosts seem to lack may stand in an encrypted file: `files` has those, with their starts.
+pub(super) fn maybe_locked(span: Span, name: &str, hosts: &[String], files: &[(String, Span)]) -> Diagnostic {
+    let named: Vec<String> = files.iter().map(|(file, _)| file.clone()).collect();
+    let message = format!(
+        "`{name}` of {} may stand in {}, which {} encrypted, and no password was given",
+        and_list(hosts),
+        and_list(&named),
+        if files.len() == 1 { "is" } else { "are" },
+    );
+    let mut error =
+        Diagnostic::error("inventory/vault-locked", span, message).label(format!("`{name}` is needed here"));
+    for (_, at) in files.iter().take(3) {
+        error = error.and(*at, "this file is encrypted");
+    }
+    error.help(
+        "give the file that holds the password: `--vault-password-file FILE`, or `vault_password_file = \"FILE\"` in \
+         hostler.toml",
+    )
+}
+
 pub(super) fn wrong_type(span: Span, name: &str, host: &str, why: &str) -> Diagnostic {
     Diagnostic::error("inventory/wrong-type", span, format!("`{name}` of `{host}`: {why}"))
 }

@@ -173,6 +173,11 @@ impl Checker<'_> {
         Some(&**self.inventory.hosts.get(host)?.variables.get(name)?)
     }
 
+    /// The encrypted files of a host that stayed closed.
+    fn locked_files(&self, host: &str) -> &[Span] {
+        self.inventory.hosts.get(host).map_or(&[], |host| &host.locked)
+    }
+
     fn hold(&mut self, kind: &ObligationKind, about: &About, host: &str, span: Span, findings: &mut Findings) {
         let standing = self.roles.of(host);
         match kind {
@@ -347,8 +352,24 @@ impl Checker<'_> {
     }
 
     fn report_findings(&mut self, findings: Findings) {
+        // One password opens them all, so a variable is said once, where it is needed first.
+        let mut told: IndexSet<(&str, &str)> = IndexSet::new();
         for ((span, name), hosts) in &findings.missing {
-            let hosts: Vec<String> = hosts.iter().cloned().collect();
+            let (locked, hosts): (Vec<&String>, Vec<&String>) =
+                hosts.iter().partition(|host| !self.locked_files(host).is_empty());
+            let hosts: Vec<String> = hosts.into_iter().cloned().collect();
+            let locked: Vec<String> = locked.into_iter().filter(|host| told.insert((name, host))).cloned().collect();
+            if !locked.is_empty() {
+                let files: IndexSet<Span> = locked.iter().flat_map(|host| self.locked_files(host)).copied().collect();
+                let files: Vec<(String, Span)> = files
+                    .into_iter()
+                    .map(|at| (self.sources.find(at).map_or("", |s| &*s.name).to_string(), at))
+                    .collect();
+                self.problems.push(errors::maybe_locked(*span, name, &locked, &files));
+            }
+            if hosts.is_empty() {
+                continue;
+            }
             let files: Vec<(String, Option<Span>)> = hosts
                 .iter()
                 .filter_map(|host| self.inventory.hosts.get(host))
@@ -371,6 +392,9 @@ impl Checker<'_> {
             let mut error = errors::no_hypervisor(*span, &hosts);
             for host in hosts.iter().take(3).filter_map(|host| self.inventory.hosts.get(host)) {
                 error = error.and(host.own_file_span.unwrap_or(host.span), "this host");
+            }
+            if let Some(file) = hosts.iter().find_map(|host| self.locked_files(host).first()) {
+                error = error.and(*file, "or it stands here: this file is encrypted, and no password was given");
             }
             self.problems.push(error);
         }

@@ -272,6 +272,9 @@ pub(super) fn vault_password_empty(path: &str) -> Box<Diagnostic> {
     Box::new(Diagnostic::nowhere("inventory/vault-password", message))
 }
 
+const GIVE_THE_PASSWORD: &str = "give the file that holds the password: `--vault-password-file FILE`, or \
+                                 `vault_password_file = \"FILE\"` in hostler.toml";
+
 /// A vault that stays closed: a variable or a whole file (`what`).
 pub(super) fn vault(span: Span, what: &str, closed: &Closed) -> Diagnostic {
     let of = |label: &Option<String>| match label {
@@ -281,8 +284,7 @@ pub(super) fn vault(span: Span, what: &str, closed: &Closed) -> Diagnostic {
     match closed {
         Closed::NoPassword { label } => {
             let message = format!("{what} is in a vault{}, and there is no password for it", of(label));
-            Diagnostic::error("inventory/vault-locked", span, message)
-                .help("give the file that holds the password: `--vault-password-file FILE`, or `--vault-id LABEL@FILE`")
+            Diagnostic::error("inventory/vault-locked", span, message).help(GIVE_THE_PASSWORD)
         }
         Closed::WrongPassword { label } => {
             let message = format!("no password that was given opens the vault{} of {what}", of(label));
@@ -317,7 +319,7 @@ pub(super) fn may_be_locked(problem: Diagnostic, file: Span) -> Diagnostic {
     let message = format!("{}, or it is in a vault for which there is no password", problem.message);
     Diagnostic { code: "inventory/vault-locked", message, ..problem }
         .and(file, "this file is encrypted")
-        .help("give the file that holds the password: `--vault-password-file FILE`, or `--vault-id LABEL@FILE`")
+        .help(GIVE_THE_PASSWORD)
 }
 
 pub(super) fn template_needs(span: Span, name: &str, host: &str, other: &str, cause: &Diagnostic) -> Diagnostic {
