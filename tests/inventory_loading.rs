@@ -7,7 +7,7 @@ mod support {
 }
 
 use hostler::diag::{Problems, place};
-use hostler::inventory::{Connection, Inventory, PatternError, Request, VaultKeys, load};
+use hostler::inventory::{Connection, Inventory, PatternError, Request, VaultKeys, Way, load};
 use hostler::text::{Entry, FileError, Files, MemoryFiles, Sources};
 use serde_json::{Value, json};
 use support::disk::Disk;
@@ -459,6 +459,8 @@ fn connection_settings_are_plain_data() {
          old ansible_host=a ansible_ssh_host=b ansible_user=c ansible_ssh_user=d ansible_port=1 ansible_ssh_port=22\n\
          odd ansible_connection=community.docker.docker ansible_port=99999 ansible_become=perhaps \
          ansible_user=\"{{ nobody }}\" ansible_ssh_common_args=\"-o 'x\"\n\
+         word ansible_password=x ansible_become_pass=x\n\
+         key ansible_password=x ansible_ssh_private_key_file=~/.ssh/id ansible_become_method=su\n\
          bare\n");
     assert_eq!(loaded.messages(), [""; 0]);
     let connection = |host: &str| loaded.inventory.connection(host, &VaultKeys::new()).unwrap();
@@ -482,7 +484,17 @@ fn connection_settings_are_plain_data() {
     assert_eq!(connection("bare"), Connection { address: "bare".to_string(), ..Connection::default() });
     assert_eq!(loaded.inventory.connection("nobody", &VaultKeys::new()), None);
     let odd = connection("odd");
-    assert_eq!(odd.other.as_deref(), Some("community.docker.docker"));
+    let ways = |host: &str| connection(host).unsupported.into_iter().map(|one| (one.name, one.way)).collect::<Vec<_>>();
+    assert_eq!(ways("odd"), [("ansible_connection", Way::Connection("community.docker.docker".to_string()))]);
+    assert_eq!(ways("word"), [("ansible_become_pass", Way::BecomePassword), ("ansible_password", Way::Password)]);
+    assert_eq!(ways("key"), [("ansible_become_method", Way::BecomeMethod("su".to_string()))]);
+    assert_eq!(connection("bare").objection(), None);
+    let objection = |host: &str| connection(host).objection().unwrap();
+    assert_eq!(objection("word"), "The inventory gives a password (`ansible_password`), and no key.");
+    assert_eq!(
+        objection("odd"),
+        "In the inventory: `ansible_port` of `odd` is a port from 1 to 65535, and this is not."
+    );
     let problems: Vec<String> = odd.problems.iter().map(|p| format!("{}: {}", p.code, p.message)).collect();
     assert_eq!(
         problems,

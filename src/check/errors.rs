@@ -4,6 +4,7 @@ use indexmap::IndexSet;
 
 use super::{Type, duration_text};
 use crate::diag::{Diagnostic, nearest};
+use crate::inventory::Way;
 use crate::text::Span;
 
 fn or_list(words: &[&str]) -> String {
@@ -420,6 +421,49 @@ pub(super) fn missing_variable(span: Span, name: &str, hosts: &[String]) -> Diag
         format!("{} {} no `{name}`", and_list(hosts), if hosts.len() == 1 { "has" } else { "have" }),
     )
     .label(format!("`{name}` is needed here"))
+}
+
+/// A variable of the inventory asks for a way to these hosts that there is not here.
+pub(super) fn no_way(span: Span, name: &str, way: &Way, hosts: &[String]) -> Diagnostic {
+    const CODE: &str = "inventory/connection";
+    let hosts = and_list(hosts);
+    match way {
+        Way::Connection(kind) => {
+            let message = format!("{hosts}: there is no connection `{kind}` here; hosts are reached by OpenSSH");
+            let error = Diagnostic::error(CODE, span, message);
+            match kind.rsplit('.').next().unwrap_or(kind) {
+                "winrm" | "psrp" | "psexec" => error.help(
+                    "a guest that runs Windows can be watched from its hypervisor (`power(guest)`, `agent(guest)`), and no \
+                     command can run on it",
+                ),
+                _ => error.help(
+                    "a container is reached from the host that it runs on: `on HOST: docker exec …`; a host with an ssh \
+                     server says `ansible_connection: ssh`",
+                ),
+            }
+        }
+        Way::Shell(kind) => {
+            Diagnostic::error(CODE, span, format!("{hosts}: commands need a POSIX shell, and this says `{kind}`"))
+                .help("a guest that runs Windows can be watched from its hypervisor (`power(guest)`, `agent(guest)`)")
+        }
+        Way::Password => {
+            Diagnostic::error(CODE, span, format!("{hosts}: nobody logs in with a password (`{name}`) here"))
+                .help("log in with a key, which `ssh-copy-id` installs, and name it: `ansible_ssh_private_key_file: ~/.ssh/id_ed25519`")
+        }
+        Way::BecomeMethod(method) => {
+            let message = format!("{hosts}: commands become another user with `sudo` only, and this says `{method}`");
+            Diagnostic::error(CODE, span, message).help(
+                "install sudo there and write `ansible_become_method: sudo`, or log in as the user: `ansible_user: root`",
+            )
+        }
+        Way::BecomePassword => {
+            let message = format!("{hosts}: `sudo` is given no password here, and `{name}` is not used");
+            Diagnostic::warning(CODE, span, message).help(
+                "let the user become another without one (`NAME ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/hostler), or log in as \
+                 the user: `ansible_user: root`",
+            )
+        }
+    }
 }
 
 /// A variable that these hosts seem to lack may stand in an encrypted file: `files` has those, with their starts.

@@ -786,6 +786,9 @@ impl Body<'_, '_> {
         if let Callee::Builtin(Builtin::Power | Builtin::Identity | Builtin::Locked) | Callee::Driver(_) = callee {
             self.oblige(ObligationKind::Guest, about.clone(), span);
         }
+        if callee == Callee::Builtin(Builtin::Ssh) {
+            self.oblige(ObligationKind::Reached { user: None }, about.clone(), span);
+        }
         self.calls(CallEdge { callee: callee.clone(), about, span });
         (Expr::Probe(callee, args), result)
     }

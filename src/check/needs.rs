@@ -2,9 +2,10 @@
 
 use indexmap::{IndexMap, IndexSet};
 
+use super::connections::Reached;
 use super::program::{Callee, ProcId, Role};
 use super::{About, Checker, Type, VMID, Value, errors, from_json};
-use crate::inventory::{Variable, VaultKeys};
+use crate::inventory::Variable;
 use crate::text::Span;
 
 /// Something that a host must have or be, and where the code asks for it.
@@ -21,6 +22,8 @@ pub(super) enum ObligationKind {
     Variable { name: String, ty: Type, optional: bool },
     /// Its value does not look like an option.
     NotOptionLike { name: String },
+    /// A connection to it is opened; then its commands run as this user, where one is named.
+    Reached { user: Option<String> },
     /// It has a hypervisor.
     HasHypervisor,
     /// It has a hypervisor and an identity there.
@@ -39,7 +42,7 @@ pub(super) enum ObligationKind {
 
 /// What was found for several hosts at one place, reported once.
 #[derive(Default)]
-struct Findings {
+pub(super) struct Findings {
     missing: IndexMap<(Span, String), IndexSet<String>>,
     no_hypervisor: IndexMap<Span, IndexSet<String>>,
     /// Hosts for which a miss was found already; what only follows from it is not said again.
@@ -47,6 +50,14 @@ struct Findings {
     /// Hosts whose identity matters to the plan.
     identified: IndexSet<String>,
     reported: IndexSet<(Span, &'static str)>,
+    /// Hosts to which a connection is opened.
+    reached: IndexMap<String, Reached>,
+}
+
+impl Findings {
+    fn reach(&mut self, host: &str, user: Option<&str>, span: Span) {
+        self.reached.entry(host.to_string()).or_insert_with(|| Reached::at(span)).also_as(user);
+    }
 }
 
 impl Checker<'_> {
@@ -56,20 +67,9 @@ impl Checker<'_> {
         let mut findings = Findings::default();
         let mut seen: IndexSet<(ProcId, Vec<String>)> = IndexSet::new();
         self.visit(body, targets, None, &mut seen, &mut findings);
+        let reached = std::mem::take(&mut findings.reached);
         self.report_findings(findings);
-        self.hold_connections(targets);
-    }
-
-    /// The targets and their hypervisors can be reached as far as the inventory's settings go.
-    fn hold_connections(&mut self, targets: &[String]) {
-        let hypervisors = targets.iter().filter_map(|target| self.roles.hypervisor(target));
-        let hosts: IndexSet<&str> = targets.iter().map(String::as_str).chain(hypervisors).collect();
-        for host in hosts {
-            let connection = self.inventory.connection(host, &VaultKeys::new());
-            for problem in connection.into_iter().flat_map(|connection| connection.problems) {
-                self.problems.push(problem);
-            }
-        }
+        self.hold_connections(targets, &reached);
     }
 
     /// The hosts that a plan's steps can be about, with all that they call.
@@ -192,6 +192,7 @@ impl Checker<'_> {
                     self.problems.push(errors::option_like_value(span, &format!("${name}"), &text));
                 }
             }
+            ObligationKind::Reached { user } => findings.reach(host, user.as_deref(), span),
             ObligationKind::HasHypervisor => {
                 self.needs_hypervisor(host, span, findings);
             }
@@ -200,6 +201,8 @@ impl Checker<'_> {
                     return;
                 }
                 if self.needs_hypervisor(host, span, findings) {
+                    // The driver looks at it from there.
+                    findings.reach(&standing.hypervisor.clone().unwrap_or_default(), Some("root"), span);
                     let identity =
                         self.drivers.get(&standing.driver).map_or("vmid".to_string(), |driver| driver.identity.clone());
                     let ty = if identity == "vmid" { Type::VmId } else { Type::Str };

@@ -36,7 +36,7 @@ use serde_json::Value;
 use crate::diag::Diagnostic;
 use crate::text::Span;
 
-pub use connection::Connection;
+pub use connection::{Connection, Unsupported, Way};
 pub use load::load;
 pub use pattern::PatternError;
 pub use vault::VaultKeys;
