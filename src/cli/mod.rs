@@ -12,9 +12,12 @@ mod inventory;
 mod lab;
 mod notify;
 mod plan;
+mod programs;
 mod run;
 mod site;
 mod terminal;
+mod trust;
+mod trusted;
 
 use std::process::ExitCode;
 
@@ -41,6 +44,7 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain::explain(explain, &mut terminal),
         Command::Init(init) => init::init(init, &mut terminal),
         Command::Inventory(inventory) => inventory::inventory(inventory, &mut terminal),
+        Command::Trust(trust) => trust::trust(trust, &mut terminal),
     };
     ExitCode::from(code)
 }

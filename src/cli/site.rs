@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::arguments::SiteArguments;
 use super::disk::Disk;
+use super::programs::TrustedPrograms;
 use crate::check::{Channel, Site};
 use crate::diag::{Diagnostic, Problems};
 use crate::inventory::{self, Inventory, VaultKeys};
@@ -105,19 +106,26 @@ pub(crate) fn load(
             beside.push(parent);
         }
     }
-    let vault = vault_keys(arguments, file.vault_password_file.map(|path| join(&folder, &path)), problems);
-    let request = inventory::Request { sources: &paths, beside: &beside, vault: &vault };
+    let programs = TrustedPrograms::default();
+    let setting = file.vault_password_file.map(|path| join(&folder, &path));
+    let vault = vault_keys(arguments, setting, &programs, problems);
+    let request = inventory::Request { sources: &paths, beside: &beside, vault: &vault, programs: &programs };
     let inventory = inventory::load(&Disk, &request, sources, problems);
     let site =
         Site { controller: file.controller, timezone: file.timezone, hypervisor: file.hypervisor, notify: file.notify };
     Loaded { site, inventory, vault }
 }
 
-/// The passwords that are named; an executable that would print one is not run.
-fn vault_keys(arguments: &SiteArguments, setting: Option<String>, problems: &mut Problems) -> VaultKeys {
+/// The passwords that are named.
+fn vault_keys(
+    arguments: &SiteArguments,
+    setting: Option<String>,
+    programs: &TrustedPrograms,
+    problems: &mut Problems,
+) -> VaultKeys {
     let mut keys = VaultKeys::new();
     let mut add = |label: Option<&str>, path: &str| {
-        if let Err(problem) = keys.add_file(&Disk, label, path) {
+        if let Err(problem) = keys.add_file(&Disk, programs, label, path) {
             problems.push(*problem);
         }
     };
