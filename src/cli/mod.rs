@@ -1,5 +1,6 @@
 //! The command line: arguments, terminal, exit codes. It builds the world and hands it in.
 
+mod ansible_cfg;
 mod arguments;
 mod check;
 mod clock;

@@ -78,7 +78,12 @@ fn tidy(path: &Path) -> String {
     if text.is_empty() { ".".to_string() } else { text }
 }
 
-fn join(folder: &str, path: &str) -> String {
+/// A path of the site, as a person would write it; `~/` is the user's own folder.
+pub(super) fn join(folder: &str, path: &str) -> String {
+    if let (Some(rest), Ok(home)) = (path.strip_prefix("~/"), std::env::var("HOME")) {
+        return format!("{}/{rest}", home.trim_end_matches('/'));
+    }
+    let folder = folder.trim_end_matches('/');
     if folder == "." || path.starts_with('/') { path.to_string() } else { format!("{folder}/{path}") }
 }
 

@@ -62,6 +62,7 @@ impl Site {
         let output = Command::new(env!("CARGO_BIN_EXE_hostler"))
             .args(words)
             .current_dir(&self.path)
+            .env("HOME", &self.path)
             .env("XDG_CONFIG_HOME", self.path.join(".config"))
             .env("COLUMNS", "160")
             .env_remove("ANSIBLE_VAULT_PASSWORD_FILE")
