@@ -48,6 +48,10 @@ fn they_do_not_matter_for_a_host_that_is_not_connected_to() {
     let site = |name: &str, plan: &str| check(name, "ansible_connection: winrm", "ansible_user: root", plan);
     let said = site("watched", look);
     assert_eq!((said.code, said.err.as_str()), (0, ""));
+    assert_eq!(site("restarted", RESTART.split(';').next().unwrap()).codes(), ["inventory/connection"]);
+    let silent = "ansible_connection: winrm, hostler_proof: [power, agent]";
+    let said = check("proof", silent, "ansible_user: root", "on pve: qm reboot $vmid; require agent(guest)\n");
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
     assert_eq!(site("command", "on guest: uptime\n").codes(), ["inventory/connection"]);
     assert_eq!(site("asked", "await ssh(guest)\n").codes(), ["inventory/connection"]);
     assert_eq!(site("called", "await uptime(guest) > 1m\n").codes(), ["inventory/connection"]);

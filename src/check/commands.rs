@@ -23,7 +23,8 @@ struct Head {
     retry: Option<(u64, u64)>,
     env: Vec<(String, Expr)>,
     stdin: Option<Expr>,
-    reading: bool,
+    /// Where it is said that the command only reads.
+    reading: Option<Span>,
     when_locked: WhenLocked,
     unguarded: Option<(Vec<String>, String)>,
 }
@@ -64,7 +65,7 @@ impl Body<'_, '_> {
             retry: None,
             env: Vec::new(),
             stdin: None,
-            reading: false,
+            reading: None,
             when_locked: WhenLocked::Fail,
             unguarded: None,
         };
@@ -127,7 +128,7 @@ impl Body<'_, '_> {
                 };
                 head.stdin = Some(value);
             }
-            OnOptionKind::Reading => head.reading = true,
+            OnOptionKind::Reading => head.reading = Some(option.span),
             OnOptionKind::WhenLocked(tree::WhenLocked::Skip) => head.when_locked = WhenLocked::Skip,
             OnOptionKind::WhenLocked(tree::WhenLocked::Fail) => head.when_locked = WhenLocked::Fail,
             OnOptionKind::WhenLocked(tree::WhenLocked::Wait(time)) => {
@@ -179,14 +180,19 @@ impl Body<'_, '_> {
             effect: read.effect,
             whom: Whom::Nobody,
             left: read.left,
+            unless_managed: read.unless_managed,
             when_locked: head.when_locked,
             unguarded: head.unguarded,
             not_started: read.not_started.clone(),
             locked: read.locked.clone(),
             text,
         };
-        if head.reading && !read.signed {
-            lowered.effect = Effect::Read;
+        match head.reading {
+            Some(span) if read.signed && lowered.effect != Effect::Read => {
+                self.report(errors::not_reading(span, &lowered.text));
+            }
+            Some(_) => lowered.effect = Effect::Read,
+            None => {}
         }
         if self.is_probe() && lowered.effect != Effect::Read {
             self.report(errors::probe_changes(command.span, &lowered.text));
@@ -194,10 +200,9 @@ impl Body<'_, '_> {
         let reached = ObligationKind::Reached { user: lowered.user.clone() };
         self.oblige(reached, head.about.clone(), command.span);
         self.hold_to_its_place(&read, &mut lowered, &head.about, &head.name, command.span);
-        // Behind a power action the guest is asked over ssh whether it is well.
         let verified = lowered.unguarded.as_ref().is_none_or(|(guards, _)| !guards.iter().any(|one| one == "verify"));
         if lowered.effect.is_power() && lowered.whom == Whom::Subject && verified {
-            self.oblige(ObligationKind::Reached { user: None }, About::Subject, command.span);
+            self.oblige(ObligationKind::Verified, About::Subject, command.span);
         }
         Some(lowered)
     }

@@ -423,6 +423,9 @@ pub(super) fn missing_variable(span: Span, name: &str, hosts: &[String]) -> Diag
     .label(format!("`{name}` is needed here"))
 }
 
+const WINDOWS: &str = "a guest that runs Windows is restarted and watched from its hypervisor, with \
+                       `hostler_proof: [power, agent]` among its variables; no command runs on it";
+
 /// A variable of the inventory asks for a way to these hosts that there is not here.
 pub(super) fn no_way(span: Span, name: &str, way: &Way, hosts: &[String]) -> Diagnostic {
     const CODE: &str = "inventory/connection";
@@ -432,10 +435,7 @@ pub(super) fn no_way(span: Span, name: &str, way: &Way, hosts: &[String]) -> Dia
             let message = format!("{hosts}: there is no connection `{kind}` here; hosts are reached by OpenSSH");
             let error = Diagnostic::error(CODE, span, message);
             match kind.rsplit('.').next().unwrap_or(kind) {
-                "winrm" | "psrp" | "psexec" => error.help(
-                    "a guest that runs Windows can be watched from its hypervisor (`power(guest)`, `agent(guest)`), and no \
-                     command can run on it",
-                ),
+                "winrm" | "psrp" | "psexec" => error.help(WINDOWS),
                 _ => error.help(
                     "a container is reached from the host that it runs on: `on HOST: docker exec …`; a host with an ssh \
                      server says `ansible_connection: ssh`",
@@ -444,7 +444,7 @@ pub(super) fn no_way(span: Span, name: &str, way: &Way, hosts: &[String]) -> Dia
         }
         Way::Shell(kind) => {
             Diagnostic::error(CODE, span, format!("{hosts}: commands need a POSIX shell, and this says `{kind}`"))
-                .help("a guest that runs Windows can be watched from its hypervisor (`power(guest)`, `agent(guest)`)")
+                .help(WINDOWS)
         }
         Way::Password => {
             Diagnostic::error(CODE, span, format!("{hosts}: nobody logs in with a password (`{name}`) here"))
@@ -626,6 +626,12 @@ pub(super) fn hidden_in_script(span: Span, word: &str) -> Diagnostic {
 pub(super) fn probe_changes(span: Span, command: &str) -> Diagnostic {
     Diagnostic::error("flow/probe-changes", span, format!("a probe only reads, and `{command}` may change something"))
         .help("make it a task; or, if the command changes nothing, say so: `on … reading: …`")
+}
+
+pub(super) fn not_reading(span: Span, command: &str) -> Diagnostic {
+    Diagnostic::error("command/not-reading", span, format!("`{command}` is known to change something"))
+        .label("`reading` says that it does not")
+        .help("take `reading` away: it is for commands that hostler does not know")
 }
 
 pub(super) fn probe_acts(span: Span, what: &str) -> Diagnostic {

@@ -3,7 +3,7 @@
 use indexmap::{IndexMap, IndexSet};
 
 use super::connections::Reached;
-use super::program::{Callee, ProcId, Role};
+use super::program::{Callee, ProcId, Proof, Role};
 use super::{About, Checker, Type, VMID, Value, errors, from_json};
 use crate::inventory::Variable;
 use crate::text::Span;
@@ -24,6 +24,8 @@ pub(super) enum ObligationKind {
     NotOptionLike { name: String },
     /// A connection to it is opened; then its commands run as this user, where one is named.
     Reached { user: Option<String> },
+    /// Its power changes, and after it the host is to prove that it is well.
+    Verified,
     /// It has a hypervisor.
     HasHypervisor,
     /// It has a hypervisor and an identity there.
@@ -70,6 +72,17 @@ impl Checker<'_> {
         let reached = std::mem::take(&mut findings.reached);
         self.report_findings(findings);
         self.hold_connections(targets, &reached);
+        self.hold_proofs(targets);
+    }
+
+    /// What a guest is to prove can be proven.
+    fn hold_proofs(&mut self, targets: &[String]) {
+        for host in targets {
+            let Some(variable) = self.variable(host, "hostler_proof") else { continue };
+            if let Err(why) = Proof::list(&variable.value) {
+                self.problems.push(errors::wrong_type(variable.span, "hostler_proof", host, &why));
+            }
+        }
     }
 
     /// The hosts that a plan's steps can be about, with all that they call.
@@ -193,6 +206,13 @@ impl Checker<'_> {
                 }
             }
             ObligationKind::Reached { user } => findings.reach(host, user.as_deref(), span),
+            ObligationKind::Verified => {
+                let proof = self.variable(host, "hostler_proof").and_then(|proof| Proof::list(&proof.value).ok());
+                let without_ssh = proof.is_some_and(|proof| !proof.contains(&Proof::Ssh));
+                if !without_ssh || standing.role != Role::Guest {
+                    findings.reach(host, None, span);
+                }
+            }
             ObligationKind::HasHypervisor => {
                 self.needs_hypervisor(host, span, findings);
             }

@@ -6,7 +6,7 @@ use super::body::Body;
 use super::constants::{argument, constant};
 use super::modules::{DeclId, ModuleId};
 use super::program::{
-    Driver, Expr, HostFacts, Param, Plan, PlanId, Proc, ProcId, ProcKind, Program, Schedule, Share, Slot, Window,
+    Driver, Expr, HostFacts, Param, Plan, PlanId, Proc, ProcId, ProcKind, Program, Proof, Schedule, Share, Slot, Window,
 };
 use super::{About, Checker, Request, Type, Value, errors};
 use crate::syntax::tree::{self, ClauseKind};
@@ -259,15 +259,7 @@ impl Checker<'_> {
                     variables.insert(variable.clone(), serde_json::Value::String(text));
                 }
             }
-            let proof = match host.variables.get("hostler_proof").map(|variable| &variable.value) {
-                Some(serde_json::Value::Array(items)) => {
-                    items.iter().filter_map(|item| item.as_str().map(str::to_string)).collect()
-                }
-                Some(serde_json::Value::String(text)) => {
-                    text.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_string).collect()
-                }
-                _ => ["power", "agent", "ssh"].map(str::to_string).to_vec(),
-            };
+            let proof = host.variables.get("hostler_proof").and_then(|variable| Proof::list(&variable.value).ok());
             hosts.insert(
                 name.clone(),
                 HostFacts {
@@ -278,7 +270,7 @@ impl Checker<'_> {
                     guest_uuid: text("vm_uuid"),
                     identity: text(identity),
                     own_file: host.own_file.clone(),
-                    proof,
+                    proof: proof.unwrap_or_else(|| Proof::ALL.to_vec()),
                     variables,
                 },
             );

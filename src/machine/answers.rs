@@ -70,6 +70,7 @@ impl State {
                 self.note(i, NoteKind::Warned(format!("the notification to `{channel}` was not sent: {why}")), out);
             }
             (Awaiting::Confirmed(_), Answer::Confirmed(true)) | (Awaiting::Notified(_), Answer::Notified(None)) => {}
+            (Awaiting::Settled(guest), Answer::Slept) => self.never_settled(i, &guest, out),
             (Awaiting::GuestSeen { guest, others }, Answer::Ran(result)) => {
                 self.guest_seen(i, guest, others, result, out);
             }
@@ -358,8 +359,11 @@ impl State {
                 return;
             }
             Trouble::Timeout { host, after } => {
-                let what = if command.left { "is left to finish" } else { "was ended" };
+                let what = if reading { "was ended" } else { "goes on there" };
                 let message = format!("`{}` on `{host}` did not end within {} and {what}", command.text, about(*after));
+                if !reading {
+                    self.leave(i, guest, host, &command.text);
+                }
                 self.fail(i, failed("timeout", message, host), out);
                 return;
             }

@@ -236,11 +236,36 @@ impl State {
                 let guest = self.host_of(i, guest)?;
                 self.guard(i, guard, &guest, out);
             }
-            I::JumpIfDisrupted(guest, wanted, to) => {
+            I::Settled(guest) => {
                 let guest = self.host_of(i, guest)?;
-                let state = self.guest(i, &guest);
-                if (state.disrupted && !state.keep_off) == *wanted {
+                self.settled(i, &guest, out);
+            }
+            I::JumpIfDisrupted(guest, to) => {
+                let guest = self.host_of(i, guest)?;
+                if self.guest(i, &guest).disrupted {
                     self.jump(i, *to);
+                }
+            }
+            I::JumpUnlessProves(guest, proof, to) => {
+                let guest = self.host_of(i, guest)?;
+                if !self.proves(i, &guest, *proof) {
+                    self.jump(i, *to);
+                }
+            }
+            I::Disrupted(slot) => {
+                let guests = self.fibers[i].guests.iter();
+                let disrupted = guests.filter(|(_, state)| state.disrupted && !state.keep_off);
+                let disrupted = disrupted.map(|(name, _)| Value::Host(name.clone())).collect();
+                self.set(i, *slot, Value::List(disrupted));
+            }
+            I::Recovered(slot) => {
+                if let Value::Failure(failed) = self.get(i, *slot) {
+                    self.note(i, NoteKind::Warned(format!("recovered from: {}", failed.message)), out);
+                }
+            }
+            I::FailAs(slot) => {
+                if let Value::Failure(failed) = self.get(i, *slot) {
+                    self.fail(i, failed, out);
                 }
             }
             I::JumpIfFailing(to) => {

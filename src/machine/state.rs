@@ -17,14 +17,31 @@ pub struct State {
     pub(super) waiting: BTreeMap<EffectId, usize>,
     pub(super) runs: Vec<PlanRun>,
     pub(super) windows: Vec<Vec<(i64, i64)>>,
+    /// Changing commands that were at work when their time was out.
+    pub(super) left: BTreeMap<EffectId, Left>,
     /// How often a person wanted the run to stop.
     pub(super) interrupts: u32,
+}
+
+/// A changing command that goes on although nobody waits for it.
+#[derive(Clone, Debug)]
+pub(super) struct Left {
+    /// The guest that it was for.
+    pub(super) guest: String,
+    /// Where it runs.
+    pub(super) host: String,
+    /// As written.
+    pub(super) text: String,
+    /// Why nobody will know when it has ended.
+    pub(super) lost: Option<String>,
 }
 
 /// A plan under way.
 #[derive(Clone, Debug)]
 pub(super) struct PlanRun {
     pub(super) plan: usize,
+    /// As the report calls it: a plan that runs again is another row.
+    pub(super) name: String,
     /// Its fibers: from here,
     pub(super) first: usize,
     /// to before here.
@@ -55,6 +72,8 @@ pub(super) struct Fiber {
     pub(super) waits: Vec<Wait>,
     pub(super) pendings: Vec<Pending>,
     pub(super) awaiting: Option<Awaiting>,
+    /// The effect whose answer it waits for, or had last.
+    pub(super) effect: Option<EffectId>,
     pub(super) guests: BTreeMap<String, GuestState>,
     /// Guests that ran on this hypervisor before it restarted, and have not been seen since.
     pub(super) guests_to_see: Vec<String>,
@@ -149,6 +168,8 @@ pub(super) enum Awaiting {
     GuestBack { guest: String, until: u64 },
     /// The pause before it is asked again.
     GuestPause { guest: String, until: u64 },
+    /// The end of what was left at work for a guest.
+    Settled(String),
     /// The end of a plan.
     Plan,
 }
@@ -172,6 +193,8 @@ pub struct GuestState {
     pub new_process: Option<String>,
     /// Whether the agent of the new system answered.
     pub agent: bool,
+    /// Whether the plan leaves its verification out, and only sees that it runs.
+    pub unverified: bool,
     /// Whether the plan means to leave it off.
     pub keep_off: bool,
 }
@@ -204,6 +227,8 @@ pub struct Facts {
     pub template: bool,
     /// What holds it: `backup`, `migrate`, `snapshot`.
     pub lock: Option<String>,
+    /// The state that its cluster keeps it in, where a cluster manages it.
+    pub managed: Option<String>,
     /// `running`, `stopped`, `paused`.
     pub power: String,
     /// The hypervisor's process for it and that process's start.
@@ -225,6 +250,7 @@ impl Facts {
                 "uuid" => facts.uuid = some,
                 "template" => facts.template = value == "yes",
                 "lock" => facts.lock = some,
+                "ha" => facts.managed = some.filter(|state| state != "ignored"),
                 "power" => facts.power = value,
                 "process" => facts.process = value,
                 _ => {}
@@ -245,6 +271,7 @@ impl State {
             waiting: BTreeMap::new(),
             runs: Vec::new(),
             windows: Vec::new(),
+            left: BTreeMap::new(),
             interrupts: 0,
         }
     }

@@ -15,7 +15,7 @@ pub fn dry_run(code: &Code) -> String {
     let first = code.entry;
     let others = (0..code.plans.len()).filter(|plan| *plan != first);
     for plan in std::iter::once(first).chain(others) {
-        View { code, text: &mut text, last: String::new() }.plan(&code.plans[plan]);
+        View { code, text: &mut text, last: String::new(), disrupted: Vec::new() }.plan(&code.plans[plan]);
     }
     text
 }
@@ -25,6 +25,8 @@ struct View<'v> {
     text: &'v mut String,
     /// The last line, so that what repeats for a loop is not said twice.
     last: String,
+    /// The hosts whose power was changed up to here.
+    disrupted: Vec<String>,
 }
 
 impl View<'_> {
@@ -51,6 +53,7 @@ impl View<'_> {
         for (target, longest) in plan.targets.iter().zip(&plan.longest) {
             let _ = writeln!(self.text, "\n{target}: at most {}", duration_text(*longest / 1000 * 1000));
             self.last.clear();
+            self.disrupted.clear();
             let proc = &self.code.procs[plan.body];
             let mut slots = vec![Value::None; proc.slots];
             for (slot, initial) in slots.iter_mut().zip(&proc.initial) {
@@ -95,6 +98,17 @@ impl View<'_> {
                 }
                 I::Jump(to) if pc > open && *to >= pc => {
                     pc = *to;
+                    continue;
+                }
+                I::JumpUnlessProves(host, proof, to) => {
+                    let host = self.value(&slots, host).to_string();
+                    if self.code.hosts.get(&host).is_some_and(|facts| !facts.proves(*proof)) {
+                        pc = *to;
+                    }
+                    continue;
+                }
+                I::Next(list, _, _, end) if slots.get(list.0) == Some(&Value::List(Vec::new())) => {
+                    pc = *end;
                     continue;
                 }
                 I::Return(_) if pc > open => return,
@@ -183,7 +197,13 @@ impl View<'_> {
                     self.line(depth, "+ guard partners: what is never down together with it is up");
                 }
             }
-            I::Guard(guard, _) => {
+            I::Guard(guard, guest) => {
+                if let Guard::Disrupt(..) = guard {
+                    let guest = self.value(slots, guest).to_string();
+                    if !self.disrupted.contains(&guest) {
+                        self.disrupted.push(guest);
+                    }
+                }
                 if let Some(text) = guard_text(guard) {
                     self.line(depth, &format!("+ guard {text}"));
                 }
@@ -191,6 +211,10 @@ impl View<'_> {
             I::RunPlan(plan, _) => {
                 let name = self.code.plans[*plan].name.clone();
                 self.line(depth, &format!("→ plan {name}, below"));
+            }
+            I::Disrupted(slot) => {
+                let hosts = self.disrupted.iter().map(|host| Value::Host(host.clone())).collect();
+                set(slots, *slot, Value::List(hosts));
             }
             I::GuestsBack(_)
             | I::Evidence(..)
@@ -213,7 +237,11 @@ impl View<'_> {
             | I::Return(_)
             | I::KeepOff(_)
             | I::JumpIfDisrupted(..)
+            | I::JumpUnlessProves(..)
+            | I::Recovered(_)
+            | I::FailAs(_)
             | I::JumpIfFailing(_)
+            | I::Settled(_)
             | I::Verified(_) => {}
         }
     }
@@ -281,7 +309,8 @@ fn guard_text(guard: &Guard) -> Option<&'static str> {
             "guests: none of the hypervisor's guests is locked; which run is noted, and they are waited for after"
         }
         Guard::Baseline => "baseline: its process and boot before",
-        Guard::Look | Guard::Present(_) | Guard::Partners | Guard::Disrupt(_) => return None,
+        Guard::Unmanaged => "unmanaged: no cluster keeps its power by itself",
+        Guard::Look | Guard::Present(_) | Guard::Partners | Guard::Disrupt(..) => return None,
     })
 }
 
