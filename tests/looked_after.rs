@@ -104,3 +104,20 @@ fn a_command_that_was_left_is_not_started_again() {
     assert!(ran.why().contains("did not end within 10s and goes on there"), "{}", ran.why());
     assert_eq!(ran.commands().iter().filter(|command| command.contains("dist-upgrade")).count(), 1);
 }
+
+#[test]
+fn a_port_or_an_address_of_the_old_system_is_no_answer() {
+    // It does not obey, and so answers all the time; without a first reboot that counts at once.
+    for probe in ["port(guest, 22)", "http(\"http://web/\")"] {
+        let ran = run(
+            "",
+            &format!("on hypervisor accept any: qm reboot $vmid --timeout 5\nawait {probe} within 1m"),
+            |web| {
+                web.obeys = false;
+            },
+        );
+        assert!(ran.why().contains("last answer: the old system still answers"), "{probe}: {}", ran.why());
+        let ran = run("", &format!("require {probe}\non hypervisor: qm reboot $vmid\nawait {probe} within 1m"), |_| {});
+        assert_eq!(ran.why(), "done", "{probe}");
+    }
+}

@@ -6,7 +6,7 @@ mod words;
 use super::body::Body;
 use super::constants::constant;
 use super::needs::ObligationKind;
-use super::program::{Command, Effect, Expr, WhenLocked, Whom};
+use super::program::{Command, Effect, Expr, Guards, WhenLocked, Whom};
 use super::{About, Type, Value, errors};
 use crate::syntax::tree::{self, OnOptionKind};
 use crate::text::Span;
@@ -182,6 +182,7 @@ impl Body<'_, '_> {
             left: read.left,
             unless_managed: read.unless_managed,
             when_locked: head.when_locked,
+            guards: Guards::ALL,
             unguarded: head.unguarded,
             not_started: read.not_started.clone(),
             locked: read.locked.clone(),

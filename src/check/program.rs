@@ -48,6 +48,8 @@ pub struct Plan {
     pub is_site: bool,
     /// The longest time for each target, in milliseconds.
     pub longest: Vec<u64>,
+    /// Whether a success can leave a guest to be verified.
+    pub verify: bool,
 }
 
 /// An index into [`Program::plans`].
@@ -533,6 +535,8 @@ pub struct Command {
     pub unless_managed: bool,
     /// What a lock means.
     pub when_locked: WhenLocked,
+    /// What no way up to it has proven.
+    pub guards: Guards,
     /// Guards left out, and why.
     pub unguarded: Option<(Vec<String>, String)>,
     /// Texts of stderr that mean that it was not started.
@@ -541,6 +545,24 @@ pub struct Command {
     pub locked: Vec<String>,
     /// As written.
     pub text: String,
+}
+
+/// What has to be proven before a command, because some way that leads to it has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guards {
+    /// It is the guest that is meant.
+    pub identity: bool,
+    /// Nothing holds it.
+    pub unlocked: bool,
+    /// Its agent answers.
+    pub agent: bool,
+    /// What is so before its power is changed.
+    pub baseline: bool,
+}
+
+impl Guards {
+    /// What a command needs of which nothing is known.
+    pub const ALL: Guards = Guards { identity: true, unlocked: true, agent: true, baseline: true };
 }
 
 /// What a lock means for a command.

@@ -29,6 +29,7 @@ pub fn compile(program: &Program, sources: &Sources) -> Code {
                 schedule: plan.schedule.clone(),
                 is_site: plan.is_site,
                 longest: plan.longest.clone(),
+                verify: plan.verify,
             })
             .collect(),
         procs,
@@ -368,7 +369,9 @@ impl<'s> Compiler<'s> {
             Whom::Nobody => {}
             Whom::Subject => {
                 let look = self.emit(I::Guard(Guard::Look, guest.clone()));
-                self.emit(I::Guard(Guard::Identity, guest.clone()));
+                if command.guards.identity {
+                    self.emit(I::Guard(Guard::Identity, guest.clone()));
+                }
                 if !command.effect.is_power() {
                     return;
                 }
@@ -376,10 +379,10 @@ impl<'s> Compiler<'s> {
                     self.emit(I::Guard(Guard::Unmanaged, guest.clone()));
                 }
                 self.emit(I::Guard(Guard::Present(command.effect), guest.clone()));
-                if !leaves_out("unlocked") {
+                if command.guards.unlocked && !leaves_out("unlocked") {
                     self.emit(I::Guard(Guard::Unlocked(command.when_locked, look), guest.clone()));
                 }
-                if command.effect != Effect::PowerOn && !leaves_out("agent") {
+                if command.guards.agent && command.effect != Effect::PowerOn && !leaves_out("agent") {
                     let skip = self.emit(I::JumpIfDisrupted(guest.clone(), 0));
                     let answer = self.slot();
                     let ping = Expr::Const(Value::Str("ping".to_string()));
@@ -392,7 +395,7 @@ impl<'s> Compiler<'s> {
                 if command.effect != Effect::PowerOn {
                     self.emit(I::Guard(Guard::Partners, guest.clone()));
                 }
-                if !leaves_out("baseline") {
+                if command.guards.baseline && !leaves_out("baseline") {
                     self.emit(I::Guard(Guard::Baseline, guest.clone()));
                 }
                 self.emit(I::Guard(Guard::Disrupt(command.effect, !leaves_out("verify")), guest));

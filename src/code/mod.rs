@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use crate::check::program::{
-    Builtin, Callee, Command, Effect, Expr, HostFacts, Op, Part, ProcKind, Proof, Role, Schedule, Share, Slot,
+    Builtin, Callee, Command, Effect, Expr, Guards, HostFacts, Op, Part, ProcKind, Proof, Role, Schedule, Share, Slot,
     WhenLocked, Whom, Window, Word,
 };
 pub use crate::check::{Failed, Output, SecretSource, Type, Value, duration_text, from_json, size_text};
@@ -52,6 +52,8 @@ pub struct Plan {
     pub is_site: bool,
     /// The longest time for each target, in milliseconds.
     pub longest: Vec<u64>,
+    /// Whether a success can leave a guest to be verified.
+    pub verify: bool,
 }
 
 /// What a driver gives.

@@ -407,6 +407,18 @@ impl State {
         out: &mut Stepped,
     ) -> Result<(), String> {
         let first = args.first().ok_or("a probe asks about something")?;
+        let unproven = match builtin {
+            Builtin::Port => Some(self.host_of(i, first)?).filter(|host| self.guest(i, host).is_unproven()),
+            // Whose address it is nobody knows: perhaps that of a guest that is on its way down.
+            Builtin::Http => {
+                self.fibers[i].guests.iter().find(|(_, state)| state.is_unproven()).map(|(host, _)| host.clone())
+            }
+            _ => None,
+        };
+        if let Some(host) = unproven {
+            self.ask(i, Effect::Reach { host: host.clone() }, Awaiting::NewBoot { host, slot }, out);
+            return Ok(());
+        }
         match builtin {
             Builtin::Ssh | Builtin::NotSsh => {
                 let host = self.host_of(i, first)?;

@@ -152,6 +152,8 @@ pub(super) enum Awaiting {
     Evidence(Slot, String),
     /// A connection for `ssh` or `not ssh`.
     Reached { host: String, slot: Slot, lenient: Lenient, wanted: bool },
+    /// A connection that shows whether a new boot answers, before anything else of it counts; then the probe is asked.
+    NewBoot { host: String, slot: Slot },
     /// A connection that shows the boot before the first power action.
     Baseline(String),
     /// A truth.
@@ -197,6 +199,13 @@ pub struct GuestState {
     pub unverified: bool,
     /// Whether the plan means to leave it off.
     pub keep_off: bool,
+}
+
+impl GuestState {
+    /// Whether its power was changed, and no answer of it is known to be the new system's.
+    pub(super) fn is_unproven(&self) -> bool {
+        self.disrupted && self.new_boot.is_none() && self.new_process.is_none()
+    }
 }
 
 /// What is so before the first power action.
