@@ -145,6 +145,7 @@ fn vault_keys(
     }
     if arguments.vault_id.is_empty() && arguments.vault_password_file.is_empty() {
         let named = std::env::var("ANSIBLE_VAULT_PASSWORD_FILE").ok().filter(|path| !path.is_empty());
+        let named = named.map(|path| join(".", &path));
         if let Some(path) = setting.or(named) {
             add(None, &path);
         }
