@@ -181,6 +181,7 @@ impl Body<'_, '_> {
             whom: Whom::Nobody,
             left: read.left,
             unless_managed: read.unless_managed,
+            by_force: read.by_force,
             when_locked: head.when_locked,
             guards: Guards::ALL,
             unguarded: head.unguarded,
@@ -194,6 +195,9 @@ impl Body<'_, '_> {
             }
             Some(_) => lowered.effect = Effect::Read,
             None => {}
+        }
+        if read.name == "sleep" {
+            self.warn(errors::sleep(command.span));
         }
         if self.is_probe() && lowered.effect != Effect::Read {
             self.report(errors::probe_changes(command.span, &lowered.text));

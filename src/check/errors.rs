@@ -1,11 +1,14 @@
 //! What the checker says. One function for each diagnostic: its code, wording and help live here only.
 
+mod warnings;
+
 use indexmap::IndexSet;
 
 use super::{Type, duration_text};
 use crate::diag::{Diagnostic, nearest};
 use crate::inventory::Way;
 use crate::text::Span;
+pub(super) use warnings::{bad_allow, hard_stop, old_system, sleep, unreachable, unused};
 
 fn or_list(words: &[&str]) -> String {
     let words: Vec<&str> = words.iter().copied().collect::<IndexSet<_>>().into_iter().collect();

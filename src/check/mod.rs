@@ -2,6 +2,7 @@
 //!
 //! Problems are collected, not thrown: one run reports all of them, for every target.
 
+mod allowed;
 mod body;
 mod bounds;
 mod commands;
@@ -102,6 +103,13 @@ pub fn check(
     checker.lower_queued();
     checker.find_recursion();
     let programs = checker.programs(plans);
+    // A statement that could not be read may use the name, or start the guest.
+    if !checker.problems.has_errors() {
+        let warnings = std::mem::take(&mut checker.warnings);
+        for warning in allowed::held(warnings, &checker.modules, checker.sources) {
+            checker.problems.push(warning);
+        }
+    }
     let mut diagnostics = checker.problems.sorted();
     if !unread.is_empty() {
         diagnostics.retain(|problem| !OF_THE_SITE.contains(&problem.code) || unread.contains(problem));
@@ -140,6 +148,8 @@ struct Checker<'a> {
     modules: Modules,
     always: Vec<ModuleId>,
     problems: Problems,
+    /// Said at the end, where no error stands before them and no comment allows them.
+    warnings: Vec<Diagnostic>,
     signatures: Signatures,
     drivers: IndexMap<String, DriverInfo>,
     roles: Roles,
@@ -213,6 +223,7 @@ impl<'a> Checker<'a> {
             modules,
             always,
             problems,
+            warnings: Vec::new(),
             signatures: Signatures::default(),
             drivers: IndexMap::new(),
             roles: Roles::default(),

@@ -244,6 +244,8 @@ impl Checker<'_> {
             for span in found.left_off {
                 self.problems.push(errors::left_off(span));
             }
+            self.warnings.extend(found.hard_stops.iter().map(|(span, text)| errors::hard_stop(*span, text)));
+            self.warnings.extend(found.old_systems.iter().map(|(span, power)| errors::old_system(*span, *power)));
             guards = found.guards;
         }
         for (id, proc) in self.procs.iter_mut().enumerate() {

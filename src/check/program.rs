@@ -533,6 +533,8 @@ pub struct Command {
     pub left: bool,
     /// Whether it is not for a guest whose power its cluster keeps by itself.
     pub unless_managed: bool,
+    /// Whether the guest is not asked: the power is taken away.
+    pub by_force: bool,
     /// What a lock means.
     pub when_locked: WhenLocked,
     /// What no way up to it has proven.
