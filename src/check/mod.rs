@@ -6,6 +6,7 @@ mod allowed;
 mod body;
 mod bounds;
 mod commands;
+mod connections;
 mod constants;
 mod errors;
 mod expressions;
@@ -33,7 +34,7 @@ pub use types::Type;
 pub use value::{Failed, Output, SecretSource, VMID, Value, duration, duration_text, from_json, size, size_text};
 
 use crate::diag::{Diagnostic, Problems};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, VaultKeys};
 use crate::stdlib;
 use crate::syntax::tree;
 use crate::text::{Files, Sources, Span};
@@ -60,6 +61,8 @@ pub struct Request {
     pub arguments: Vec<(String, String)>,
     /// Whether one plan of the file is chosen, or all of them are only checked.
     pub one_plan: bool,
+    /// The passwords of the inventory's vaults, for settings of connections that are in one.
+    pub vault: VaultKeys,
 }
 
 /// What a check found.
@@ -93,7 +96,7 @@ pub fn check(
     let always: Vec<ModuleId> = stdlib::ALWAYS.iter().filter_map(|name| modules.standard(name, &mut reader)).collect();
     let entry = modules.entry(&request.name, &request.text, &mut reader);
 
-    let mut checker = Checker::new(sources, inventory, site, modules, always, problems);
+    let mut checker = Checker::new(sources, inventory, (site, &request.vault), modules, always, problems);
     checker.read_declarations();
     checker.lower_own_procedures();
     let plans = checker.plans(entry, request);
@@ -141,6 +144,7 @@ struct Checker<'a> {
     sources: &'a Sources,
     inventory: &'a Inventory,
     site: &'a Site,
+    vault: &'a VaultKeys,
     modules: Modules,
     always: Vec<ModuleId>,
     problems: Problems,
@@ -194,7 +198,7 @@ impl<'a> Checker<'a> {
     fn new(
         sources: &'a Sources,
         inventory: &'a Inventory,
-        site: &'a Site,
+        (site, vault): (&'a Site, &'a VaultKeys),
         modules: Modules,
         always: Vec<ModuleId>,
         problems: Problems,
@@ -215,6 +219,7 @@ impl<'a> Checker<'a> {
             sources,
             inventory,
             site,
+            vault,
             modules,
             always,
             problems,

@@ -68,6 +68,7 @@ pages! {
     "inventory/not-text",
     "inventory/plugin",
     "inventory/priority",
+    "inventory/program",
     "inventory/shape",
     "inventory/stored",
     "inventory/template",
