@@ -27,7 +27,6 @@ fn ways_that_there_are_not_here_are_errors_where_they_are_written() {
             "ansible_connection: community.docker.docker",
             "`pve`: there is no connection `community.docker.docker`",
         ),
-        ("ansible_password: x", root, "`pbs`: nobody logs in with a password (`ansible_password`) here"),
         ("ansible_shell_type: powershell", root, "`pbs`: commands need a POSIX shell, and this says `powershell`"),
         (root, "ansible_user: ops, ansible_become_method: su", "`pve`: commands become another user with `sudo` only"),
     ]
@@ -66,6 +65,9 @@ fn what_may_work_is_a_warning_or_nothing() {
     // Nobody becomes anybody.
     let said = check("plain", become_password, "ansible_user: root", "on guest: uptime\n");
     assert_eq!((said.code, said.err.as_str()), (0, ""));
+    let said = check("password", "ansible_password: x", "ansible_user: root", "on guest: uptime\n");
+    assert_eq!((said.code, said.codes()), (0, vec!["inventory/connection"]), "{}", said.err);
+    assert!(said.sentences().contains("`ansible_password` is not used"), "{}", said.err);
     // A key beside the password.
     let key = "ansible_password: x, ansible_ssh_private_key_file: ~/.ssh/id";
     let said = check("key", key, "ansible_user: root", "on guest: uptime\n");

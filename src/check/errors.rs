@@ -450,8 +450,11 @@ pub(super) fn no_way(span: Span, name: &str, way: &Way, hosts: &[String]) -> Dia
                 .help(WINDOWS)
         }
         Way::Password => {
-            Diagnostic::error(CODE, span, format!("{hosts}: nobody logs in with a password (`{name}`) here"))
-                .help("log in with a key, which `ssh-copy-id` installs, and name it: `ansible_ssh_private_key_file: ~/.ssh/id_ed25519`")
+            let message = format!("{hosts}: nobody logs in with a password here, and `{name}` is not used");
+            Diagnostic::warning(CODE, span, message).help(
+                "log in with a key, which `ssh-copy-id` installs; where it is named, nothing is said: \
+                 `ansible_ssh_private_key_file: ~/.ssh/id_ed25519`",
+            )
         }
         Way::BecomeMethod(method) => {
             let message = format!("{hosts}: commands become another user with `sudo` only, and this says `{method}`");

@@ -71,8 +71,8 @@ impl Connection {
                 Some(format!("The inventory says `{}: {kind}`, which is neither ssh nor local.", one.name))
             }
             Way::Shell(kind) => Some(format!("The inventory says `{}: {kind}`, which is no POSIX shell.", one.name)),
-            Way::Password => Some(format!("The inventory gives a password (`{}`), and no key.", one.name)),
-            Way::BecomeMethod(_) | Way::BecomePassword => None,
+            // A key of the user's own may open it all the same.
+            Way::Password | Way::BecomeMethod(_) | Way::BecomePassword => None,
         };
         let problem = self.problems.first().map(|problem| format!("In the inventory: {}.", problem.message));
         problem.or_else(|| self.unsupported.iter().find_map(of_way))
