@@ -3,7 +3,7 @@
 use super::{Code, Driver, Guard, Instruction as I, Lenient, Mark, Plan, Proc, TimeOut};
 use crate::check::Value;
 use crate::check::program::{
-    self, Builtin, Callee, Command, Effect, Expr, Op, ProcKind, Program, Proof, Slot, Step, StepKind, Whom,
+    self, Builtin, Callee, Command, Effect, Expr, Op, ProcKind, Program, Proof, Slot, Step, StepKind, WhenLocked, Whom,
 };
 use crate::text::{Sources, Span};
 
@@ -112,12 +112,12 @@ impl<'s> Compiler<'s> {
         self.emit(I::Set(index, Expr::Const(Value::Int(0))));
         self.emit(I::Set(first, Expr::Const(Value::None)));
         let next = self.emit(I::Next(guests, index, guest, 0));
-        let guarded = self.emit(I::Try(None, None));
+        let guarded = self.emit(I::Keep(failure, 0));
         self.verify(Expr::Slot(guest));
         self.emit(I::EndTry);
         self.emit(I::Jump(next));
-        let recover = self.here();
-        self.patch(guarded, I::Try(Some((failure, recover)), None));
+        let kept = self.here();
+        self.patch(guarded, I::Keep(failure, kept));
         self.emit(I::Set(first, Expr::Slot(failure)));
         self.emit(I::Jump(next));
         let end = self.here();
@@ -381,7 +381,9 @@ impl<'s> Compiler<'s> {
                     self.emit(I::Guard(Guard::Unmanaged, guest.clone()));
                 }
                 self.emit(I::Guard(Guard::Present(command.effect), guest.clone()));
-                if command.guards.unlocked && !leaves_out("unlocked") {
+                // A wait for a lock ends at this guard, so that the command is not what finds out whether it is over.
+                let waits = matches!(command.when_locked, WhenLocked::Wait(_));
+                if (command.guards.unlocked || waits) && !leaves_out("unlocked") {
                     self.emit(I::Guard(Guard::Unlocked(command.when_locked, look), guest.clone()));
                 }
                 if command.guards.agent && command.effect != Effect::PowerOn && !leaves_out("agent") {

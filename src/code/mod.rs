@@ -130,7 +130,9 @@ pub enum Instruction {
     Next(Slot, Slot, Slot, usize),
     /// From here a failure goes to `recover`, and every end to `finally`.
     Try(Option<(Slot, usize)>, Option<usize>),
-    /// The end of what `Try` guards.
+    /// From here a failure, a refusal and an unknown are kept in the slot, and it goes on at the instruction.
+    Keep(Slot, usize),
+    /// The end of what `Try` or `Keep` guards.
     EndTry,
     /// The end of `finally`: on, or on with what was under way.
     EndFinally,
@@ -168,7 +170,7 @@ pub enum Instruction {
     Disrupted(Slot),
     /// A failure was caught; it is in the slot.
     Recovered(Slot),
-    /// The guest fails as the failure in the slot says, where there is one.
+    /// The guest ends as what was kept in the slot says, where there is something.
     FailAs(Slot),
     /// On, if the end that is under way is a failure.
     JumpIfFailing(usize),

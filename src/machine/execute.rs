@@ -160,6 +160,7 @@ impl State {
                     self.push_handler(i, HandlerKind::Recover(*slot, *pc));
                 }
             }
+            I::Keep(slot, pc) => self.push_handler(i, HandlerKind::Keep(*slot, *pc)),
             I::EndTry => {
                 let depth = self.fibers[i].frames.len();
                 if let Some(Handler { kind: HandlerKind::Finally(_), .. }) = self.fibers[i].handlers.pop() {
@@ -265,7 +266,12 @@ impl State {
             }
             I::FailAs(slot) => {
                 if let Value::Failure(failed) = self.get(i, *slot) {
-                    self.fail(i, failed, out);
+                    let ending = match failed.kind.as_str() {
+                        "refused" => Ending::Refused(failed),
+                        "unknown" => Ending::Unknown(failed),
+                        _ => Ending::Failed(failed),
+                    };
+                    self.unwind(i, Way::End(ending), out);
                 }
             }
             I::JumpIfFailing(to) => {

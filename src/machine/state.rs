@@ -107,6 +107,7 @@ pub(super) struct Handler {
 #[derive(Clone, Debug)]
 pub(super) enum HandlerKind {
     Recover(Slot, usize),
+    Keep(Slot, usize),
     Finally(usize),
     Retry { left: u64, every: u64, from: usize },
 }

@@ -84,7 +84,11 @@ impl State {
                         self.jump(i, pc);
                         return;
                     }
-                    (HandlerKind::Recover(slot, pc), Way::End(Ending::Failed(failed))) => {
+                    (HandlerKind::Recover(slot, pc), Way::End(Ending::Failed(failed)))
+                    | (
+                        HandlerKind::Keep(slot, pc),
+                        Way::End(Ending::Failed(failed) | Ending::Refused(failed) | Ending::Unknown(failed)),
+                    ) => {
                         let failed = failed.clone();
                         self.set(i, slot, Value::Failure(failed));
                         self.jump(i, pc);

@@ -133,7 +133,7 @@ impl View<'_> {
                     continue;
                 }
                 // What is done about a failure is open too; the way around it is the jump before it.
-                I::Try(Some((_, at)), _) => {
+                I::Try(Some((_, at)), _) | I::Keep(_, at) => {
                     if let Some(I::Jump(to)) = at.checked_sub(1).and_then(|before| body.instructions.get(before)) {
                         open = open.max(*to);
                     }
@@ -212,7 +212,7 @@ impl View<'_> {
                 };
                 set(slots, *item, first);
             }
-            I::Try(Some((slot, _)), _) => set(slots, *slot, unknown("failure")),
+            I::Try(Some((slot, _)), _) | I::Keep(slot, _) => set(slots, *slot, unknown("failure")),
             I::WaitBegin(within, _) => {
                 let within = self.value(slots, within).to_string();
                 self.line(depth, &format!("waits at most {within}"));
