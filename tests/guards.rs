@@ -98,6 +98,41 @@ fn a_change_makes_what_was_proven_old() {
     are(&format!("require not locked(guest)\nawait port(guest, 22)\n{REBOOT}"), &[ALL], true);
 }
 
+const PROVEN: &str = "require identity(guest) and agent(guest) and not locked(guest)\n";
+
+#[test]
+fn a_change_counts_by_whatever_name_the_guest_is_called() {
+    are(&format!("{PROVEN}for each in guests {{ apt.update(each) }}\n{REBOOT}"), &[ALL], true);
+    are(&format!("{PROVEN}apt.update(host(\"web\"))\n{REBOOT}"), &[ALL], true);
+}
+
+#[test]
+fn what_was_proven_while_a_change_may_go_on_is_old() {
+    let change = "try { on guest as root: touch /x } recover err { warn \"it may go on\" }\n";
+    are(&format!("{change}{PROVEN}{REBOOT}"), &["", ALL], true);
+}
+
+#[test]
+fn a_lock_may_be_taken_while_a_person_or_another_lock_is_waited_for() {
+    are(&format!("{PROVEN}confirm \"now?\"\n{REBOOT}"), &["unlocked baseline"], true);
+    are(&format!("{PROVEN}on hypervisor when locked wait 1m: qm reboot $vmid"), &["unlocked baseline"], true);
+}
+
+#[test]
+fn a_command_that_is_repeated_proves_again() {
+    are(&format!("{PROVEN}on hypervisor retry 2 every 5s: qm reboot $vmid"), &["identity unlocked baseline"], true);
+}
+
+#[test]
+fn a_start_after_the_end_of_a_plan_takes_no_proof_of_the_plan() {
+    let plan = format!("plan test for guest in web {{\nshutdown(guest)\n{PROVEN}start(guest)\n}}\n");
+    let (_, code) = lab::check(&plan);
+    let code = code.unwrap();
+    let start = &code.procs[code.drivers["proxmox"].procs["start"]].instructions;
+    assert!(start.iter().any(|one| matches!(one, Instruction::Guard(Guard::Identity, _))));
+    assert!(start.iter().any(|one| matches!(one, Instruction::Guard(Guard::Unlocked(..), _))));
+}
+
 #[test]
 fn a_change_that_names_the_guest_needs_its_identity() {
     are("on hypervisor: qm set $vmid --agent 1", &["identity"], false);

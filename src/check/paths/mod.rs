@@ -55,6 +55,7 @@ impl Checker<'_> {
         }
         let mut frame = Frame { proc: body, slots, number: 0 };
         let flow = walk.steps(&proc.body, Paths::start(), &mut frame);
+        walk.starts_after_the_end();
         let success = flow.next.and(&flow.returned).and(&flow.done);
         for known in success.iter().flat_map(|path| path.guests()).filter(|known| !known.keep_off) {
             walk.found.left_off.extend(known.off);
@@ -110,6 +111,18 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
+    /// Whatever way a body ends, a guest that it has disrupted and that is off is started by its driver: then nothing
+    /// that the body has proven counts.
+    fn starts_after_the_end(&mut self) {
+        let guest = Who::Subject;
+        let disrupted = Paths::start().map(|path| path.change(&guest, |known| known.disrupted = true));
+        let frame = Frame { proc: ProcId(0), slots: vec![Some(guest)], number: 0 };
+        let drivers = self.checker.drivers.values();
+        for start in drivers.filter_map(|driver| driver.procs.get("start")).copied().collect::<Vec<_>>() {
+            self.call(&Callee::Proc(start), &[Expr::Slot(Slot(0))], disrupted.clone(), &frame);
+        }
+    }
+
     fn steps(&mut self, steps: &[Step], from: Paths, frame: &mut Frame) -> Flow {
         let mut flow = Flow { next: from, ..Flow::default() };
         for step in steps {
@@ -135,6 +148,9 @@ impl Walk<'_> {
         // Whatever is under way, the plan's deadline or a person may end it.
         let stopped = from.clone();
         let mut flow = match &step.kind {
+            StepKind::Run(command, _) if command.retry.is_some() => {
+                self.attempts(from, |this, entry| this.run(command, step.span, entry, frame))
+            }
             StepKind::Run(command, _) => self.run(command, step.span, from, frame),
             StepKind::Let(Slot(slot), value) => {
                 let who = self.who(Some(value), frame);
@@ -162,20 +178,7 @@ impl Walk<'_> {
                 flow.failed.add(&failed);
                 flow
             }
-            StepKind::Retry(_, _, steps) => {
-                let mut entry = from;
-                let mut flow = Flow::default();
-                for _ in 0..ROUNDS {
-                    flow = self.steps(steps, entry.clone(), frame);
-                    // The next attempt begins as the last one failed, a pause later.
-                    let again = entry.clone().and(&flow.failed.map(path::Path::wait));
-                    if again == entry {
-                        break;
-                    }
-                    entry = again;
-                }
-                flow
-            }
+            StepKind::Retry(_, _, steps) => self.attempts(from, |this, entry| this.steps(steps, entry, frame)),
             StepKind::Try(body, recover, finally) => {
                 self.attempt(body, recover.as_ref().map(|(_, steps)| steps), finally.as_ref(), from, frame)
             }
@@ -189,14 +192,38 @@ impl Walk<'_> {
                 let next = from.map(|path| path.change(&Who::Subject, |known| known.keep_off = true));
                 Flow { next, ..Flow::default() }
             }
-            StepKind::Warn(value) | StepKind::Record(_, value) | StepKind::Confirm(value) => {
+            StepKind::Warn(value) | StepKind::Record(_, value) => {
                 let failed = if asks(value) { from.clone() } else { Paths::default() };
                 Flow { next: from, failed, ..Flow::default() }
             }
+            StepKind::Confirm(value) => {
+                let failed = if asks(value) { from.clone() } else { Paths::default() };
+                // A person may take an hour to answer.
+                Flow { next: from.map(path::Path::wait), failed, ..Flow::default() }
+            }
             StepKind::Notify(..) => Flow { next: from, ..Flow::default() },
-            StepKind::RunPlan(..) => Flow { next: from.clone(), failed: from, ..Flow::default() },
+            StepKind::RunPlan(..) => {
+                let after = from.map(|path| path.disprove(None));
+                Flow { next: after.clone(), failed: after, ..Flow::default() }
+            }
         };
         flow.stopped.add(&stopped);
+        flow
+    }
+
+    /// Attempts, until one adds nothing to what is known at its start: the next begins as the last one failed, a pause
+    /// later.
+    fn attempts(&mut self, from: Paths, mut once: impl FnMut(&mut Self, Paths) -> Flow) -> Flow {
+        let mut entry = from;
+        let mut flow = Flow::default();
+        for _ in 0..ROUNDS {
+            flow = once(self, entry.clone());
+            let again = entry.clone().and(&flow.failed.map(path::Path::wait));
+            if again == entry {
+                break;
+            }
+            entry = again;
+        }
         flow
     }
 
@@ -337,7 +364,7 @@ impl Walk<'_> {
         let place = self.who(Some(&command.place), frame);
         let subject = frame.slots.first().cloned().flatten();
         let acted = match command.whom {
-            Whom::Subject => subject,
+            Whom::Subject => subject.clone(),
             Whom::Itself => place.clone(),
             Whom::Nobody => None,
         };
@@ -345,25 +372,24 @@ impl Walk<'_> {
             // A change: what was proven of the guest, or of the host that it runs on, is to be proven again.
             let key = (frame.proc, span);
             if let (Some(who), Whom::Subject) = (&acted, command.whom) {
-                let lacks = from.iter().any(|path| !path.known(who).identity);
+                let lacks = from.iter().any(|path| !path.settled(who).identity);
                 self.found.guards.entry(key).or_default().identity |= lacks;
             }
+            let is_elsewhere = matches!(command.place, Expr::Hypervisor(_) | Expr::Controller);
             let after = from.map(|path| {
                 path.wait();
-                for who in acted.iter().chain(&place) {
-                    path.change(who, |known| {
-                        known.identity = false;
-                        known.unlocked = false;
-                        known.agent = false;
-                    });
+                acted.iter().chain(&place).for_each(|who| path.disprove(Some(who)));
+                if place.is_none() && !is_elsewhere {
+                    path.disprove(None);
                 }
+                subject.iter().for_each(|who| path.change(who, |known| known.at_work = false));
             });
-            return Flow { failed: from.and(&after), next: after, ..Flow::default() };
+            return Flow { failed: from.and(&at_work(&after, subject.as_ref())), next: after, ..Flow::default() };
         };
         let at = self.at.last().copied().unwrap_or(span);
         let guards = self.found.guards.entry((frame.proc, span)).or_default();
         for path in from.iter() {
-            let known = path.known(who);
+            let known = path.settled(who);
             guards.identity |= !known.identity;
             guards.unlocked |= !known.unlocked;
             guards.agent |= !known.agent && !known.disrupted;
@@ -375,6 +401,7 @@ impl Walk<'_> {
         let alone = command.whom == Whom::Itself;
         let after = from.map(|path| {
             path.wait();
+            path.disprove(Some(who));
             path.change(who, |known| {
                 // Nobody but its hypervisor could switch a guest on again; a machine that is nobody's guest is not left.
                 let off = (command.effect == Effect::PowerOff && !alone).then_some(at);
@@ -385,7 +412,7 @@ impl Walk<'_> {
         });
         // It may fail before it did anything, or after; it was asked for all the same.
         let before = from.map(|path| path.change(who, |known| known.asked |= !command.by_force));
-        Flow { failed: before.and(&after), next: after, ..Flow::default() }
+        Flow { failed: before.and(&at_work(&after, subject.as_ref())), next: after, ..Flow::default() }
     }
 
     /// What is asked of a host is asked of the system that a power action brought, not of the one that it ended.
@@ -416,6 +443,11 @@ impl Walk<'_> {
             known.boot = false;
         }
     }
+}
+
+/// The same ways, where the command that failed may be at work still: its time may have been out.
+fn at_work(paths: &Paths, subject: Option<&Who>) -> Paths {
+    paths.map(|path| subject.into_iter().for_each(|who| path.change(who, |known| known.at_work = true)))
 }
 
 /// Visits every command of some steps.

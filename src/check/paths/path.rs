@@ -17,6 +17,16 @@ pub(super) enum Who {
     Passed(Span),
 }
 
+impl Who {
+    /// Whether two names may be one host's.
+    fn may_be(&self, other: &Who) -> bool {
+        match (self, other) {
+            (Who::Named(one), Who::Named(other)) => one == other,
+            _ => true,
+        }
+    }
+}
+
 /// What a way has shown of a guest, and done to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Known {
@@ -40,6 +50,17 @@ pub(super) struct Known {
     pub(super) keep_off: bool,
     /// A machine that changes its own power: nobody is asked for its agent.
     pub(super) alone: bool,
+    /// A changing command for it failed, and may be at work still: what is proven meanwhile is old when it ends.
+    pub(super) at_work: bool,
+}
+
+impl Known {
+    /// What was proven is to be proven again.
+    pub(super) fn disprove(&mut self) {
+        self.identity = false;
+        self.unlocked = false;
+        self.agent = false;
+    }
 }
 
 /// One way up to a point.
@@ -72,9 +93,27 @@ impl Path {
 
     /// Time passes: a lock may have been taken.
     pub(super) fn wait(&mut self) {
-        let all: Vec<Who> = self.guests.keys().cloned().collect();
-        for who in all {
-            self.change(&who, |known| known.unlocked = false);
+        self.change_each(|_| true, |known| known.unlocked = false);
+    }
+
+    /// A host was changed, by whatever name; without one, any may have been.
+    pub(super) fn disprove(&mut self, who: Option<&Who>) {
+        self.change_each(|other| who.is_none_or(|who| who.may_be(other)), Known::disprove);
+    }
+
+    /// What is known of a guest when nothing is at work for it any more.
+    pub(super) fn settled(&self, who: &Who) -> Known {
+        let mut known = self.known(who);
+        if self.guests.iter().any(|(other, known)| known.at_work && who.may_be(other)) {
+            known.disprove();
+        }
+        known
+    }
+
+    fn change_each(&mut self, which: impl Fn(&Who) -> bool, change: impl Fn(&mut Known)) {
+        let those: Vec<Who> = self.guests.keys().filter(|who| which(who)).cloned().collect();
+        for who in those {
+            self.change(&who, &change);
         }
     }
 
