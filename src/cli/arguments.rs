@@ -27,6 +27,13 @@ pub(crate) enum Format {
     Json,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProblemFormat {
+    Text,
+    Json,
+    Sarif,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a plan, or a script of statements
@@ -120,9 +127,9 @@ pub(crate) struct CheckArguments {
     pub(crate) plan: PlanArguments,
     #[command(flatten)]
     pub(crate) site: SiteArguments,
-    /// How problems are written
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(crate) format: Format,
+    /// How problems are written: for people, for programs, or for code hosts
+    #[arg(long, value_enum, default_value_t = ProblemFormat::Text)]
+    pub(crate) format: ProblemFormat,
 }
 
 #[derive(Debug, Args)]

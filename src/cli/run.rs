@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &mut Terminal) -> u8 {
     }
     match arguments.format {
         Format::Text => terminal.say(&format!("\n{}", summary.text().trim_end())),
-        Format::Json => terminal.say(&serde_json::to_string_pretty(&summary.json()).unwrap_or_default()),
+        Format::Json => terminal.json(&summary.json()),
     }
     summary.exit_code()
 }
