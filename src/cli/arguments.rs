@@ -1,4 +1,5 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 /// Checks and runs maintenance plans of virtual machines. The hypervisor is the authority on power.
 #[derive(Debug, Parser)]
@@ -55,7 +56,7 @@ pub(crate) enum Command {
 }
 
 /// Where the site is.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
 pub(crate) struct SiteArguments {
     /// The site's folder [default: the nearest above the plan with a hostler.toml, else the plan's own]
     #[arg(long, value_name = "DIR")]
@@ -73,7 +74,7 @@ pub(crate) struct SiteArguments {
 }
 
 /// Whom a plan is for, and with which values.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
 pub(crate) struct PlanArguments {
     /// Whom: a host, a group, or a pattern; narrows what the plan's `for` names
     #[arg(short, long, value_name = "PATTERN")]
@@ -89,9 +90,9 @@ pub(crate) struct PlanArguments {
     pub(crate) set: Vec<(String, String)>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct RunArguments {
-    /// The plan file
+    /// The plan file, or a plan that `hostler plan --out` saved
     #[arg(required_unless_present = "eval", conflicts_with = "eval")]
     pub(crate) file: Option<String>,
     /// Statements from the command line, instead of a file
@@ -144,6 +145,9 @@ pub(crate) struct DryArguments {
     pub(crate) plan: PlanArguments,
     #[command(flatten)]
     pub(crate) site: SiteArguments,
+    /// Save what will run; `hostler run FILE` runs exactly that, or says what has changed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<String>,
 }
 
 #[derive(Debug, Args)]

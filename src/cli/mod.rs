@@ -16,6 +16,7 @@ mod notify;
 mod plan;
 mod programs;
 mod run;
+mod saved;
 mod site;
 mod terminal;
 mod trust;
