@@ -158,6 +158,14 @@ pub(crate) struct FmtArguments {
     /// Change nothing: show what would be changed, and end with 1 where that is anything
     #[arg(long)]
     pub(crate) check: bool,
+    /// Print plan files with the guards that they get written out, as comments; nothing is changed
+    #[arg(long, requires = "paths", conflicts_with = "check")]
+    pub(crate) show_guards: bool,
+    /// With --show-guards: whom a script is for
+    #[arg(short, long, value_name = "PATTERN", requires = "show_guards")]
+    pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) site: SiteArguments,
 }
 
 #[derive(Debug, Args)]

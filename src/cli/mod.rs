@@ -17,6 +17,7 @@ mod plan;
 mod programs;
 mod run;
 mod saved;
+mod show_guards;
 mod site;
 mod terminal;
 mod trust;
