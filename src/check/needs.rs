@@ -38,6 +38,8 @@ pub(super) enum ObligationKind {
     RunsHypervisorCommand { command: String, place: String },
     /// It changes its own power.
     OwnAuthority { command: String },
+    /// It is no guest, so a script that seems to change its power is as right as any.
+    NoOwnPowerInScript { word: String },
     /// It is no hypervisor, so a script that names such a command is another thing.
     NoHiddenPower { word: String },
 }
@@ -269,6 +271,13 @@ impl Checker<'_> {
                     && findings.reported.insert((span, "guest-initiated"))
                 {
                     self.problems.push(errors::guest_initiated(span, host, command));
+                }
+            }
+            ObligationKind::NoOwnPowerInScript { word } => {
+                if matches!(standing.role, Role::Guest | Role::Undetermined)
+                    && findings.reported.insert((span, "guest-initiated"))
+                {
+                    self.warnings.push(errors::may_be_guest_initiated(span, host, word));
                 }
             }
             ObligationKind::NoHiddenPower { word } => {
