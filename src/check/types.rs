@@ -134,6 +134,15 @@ impl Type {
         )
     }
 
+    /// Whether a value of this type is a secret, or has one in it.
+    pub fn holds_secret(&self) -> bool {
+        match self {
+            Type::Secret => true,
+            Type::List(of) => of.holds_secret(),
+            _ => false,
+        }
+    }
+
     /// Whether a value of this type has a text that can stand in a command or a message.
     pub fn has_text(&self) -> bool {
         !matches!(self, Type::Output | Type::List(_) | Type::Failure | Type::Secret)
