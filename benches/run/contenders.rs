@@ -19,11 +19,25 @@ pub struct Work {
     /// How many on each, one after the other.
     pub commands: usize,
     pub changing: bool,
+    /// Whether logins are none of the figure, which is a difference of two such runs: they are cheap ones then, and
+    /// disturb it less.
+    pub cheap_logins: bool,
 }
 
 impl Work {
     fn command(self) -> &'static str {
         if self.changing { "touch /run/bench" } else { "cat /proc/uptime" }
+    }
+
+    /// A folder's name, short: the path of a socket has 108 bytes at most (unix(7)).
+    fn name(self) -> String {
+        let (changing, cheap) = (u8::from(self.changing), u8::from(self.cheap_logins));
+        format!("{}x{}-{changing}{cheap}", self.hosts, self.commands)
+    }
+
+    /// More options for `ssh`. pyinfra's own ssh takes this key exchange anyway.
+    fn logins(self) -> &'static str {
+        if self.cheap_logins { " -o KexAlgorithms=curve25519-sha256" } else { "" }
     }
 }
 
@@ -46,7 +60,7 @@ impl Contender {
         match self {
             Contender::Hostler => "hostler",
             Contender::Ssh => "ssh",
-            Contender::SshOverMaster => "ssh, ControlMaster",
+            Contender::SshOverMaster => "ssh over masters",
             Contender::Pyinfra(_) => "pyinfra",
             Contender::Ansible(_) => "ansible",
         }
@@ -66,9 +80,24 @@ impl Contender {
         matches!(self, Contender::Ansible(_)) && work.hosts * work.commands > 60
     }
 
+    /// Whether what it printed says that all of the work was done: a program that finds no hosts is quick.
+    pub fn has_done(&self, work: Work, printed: &str) -> bool {
+        let lines = |holds: &dyn Fn(&str) -> bool| printed.lines().filter(|line| holds(line)).count();
+        let (hosts, commands) = (work.hosts, work.hosts * work.commands);
+        match self {
+            Contender::Hostler => lines(&|line| line.ends_with("  done")) == hosts,
+            // `touch` says nothing; its exit code has to do.
+            Contender::Ssh | Contender::SshOverMaster => {
+                work.changing || lines(&|line| line.starts_with(|c: char| c.is_ascii_digit())) == commands
+            }
+            Contender::Pyinfra(_) => lines(&|line| line.ends_with("Success") && line.contains("] ")) == commands,
+            Contender::Ansible(_) => lines(&|line| line.contains(&format!(": ok={} ", work.commands))) == hosts,
+        }
+    }
+
     /// The command that does the work, from connecting to the end. Writes what it reads.
     pub fn command(&self, bed: &Bed, work: Work) -> Command {
-        let folder = bed.path.join("bench").join(format!("{work:?}").replace(' ', ""));
+        let folder = bed.path.join(work.name());
         fs::create_dir_all(&folder).unwrap();
         let addresses: Vec<&str> =
             (0..work.hosts).map(|number| bed.node(&format!("h{number}")).address.as_str()).collect();
@@ -86,20 +115,21 @@ impl Contender {
 }
 
 /// An INI inventory that hostler and Ansible read alike.
-fn inventory(bed: &Path, addresses: &[&str]) -> String {
+fn inventory(bed: &Path, addresses: &[&str], work: Work) -> String {
     let mut text = String::new();
     for (number, address) in addresses.iter().enumerate() {
         writeln!(text, "h{number} ansible_host={address} ansible_port=2222 ansible_user=root").unwrap();
     }
     let bed = bed.display();
     writeln!(text, "[all:vars]\nansible_ssh_private_key_file={bed}/id").unwrap();
-    writeln!(text, "ansible_ssh_common_args=-o UserKnownHostsFile={bed}/known_hosts -o IdentitiesOnly=yes").unwrap();
+    write!(text, "ansible_ssh_common_args=-o UserKnownHostsFile={bed}/known_hosts -o IdentitiesOnly=yes").unwrap();
+    writeln!(text, "{}", work.logins()).unwrap();
     text
 }
 
 fn hostler(folder: &Path, bed: &Path, addresses: &[&str], work: Work) -> Command {
     fs::create_dir_all(folder.join("inventory")).unwrap();
-    fs::write(folder.join("inventory/hosts.ini"), inventory(bed, addresses)).unwrap();
+    fs::write(folder.join("inventory/hosts.ini"), inventory(bed, addresses, work)).unwrap();
     let word = if work.changing { "" } else { " reading" };
     let line = format!("  on h{word}: {}\n", work.command());
     let plan = format!("edition 2026\n\nplan work for h in all\n  at most {} at once\n{{\n", work.hosts);
@@ -111,7 +141,7 @@ fn hostler(folder: &Path, bed: &Path, addresses: &[&str], work: Work) -> Command
 
 fn ssh(folder: &Path, bed: &Path, addresses: &[&str], work: Work, over_master: bool) -> Command {
     fs::write(folder.join("addresses"), addresses.join("\n") + "\n").unwrap();
-    let mut ssh = format!("ssh -F {}/ssh_config -o BatchMode=yes -p 2222 -l root", bed.display());
+    let mut ssh = format!("ssh -F {}/ssh_config -o BatchMode=yes -p 2222 -l root{}", bed.display(), work.logins());
     if over_master {
         ssh.push_str(" -o ControlMaster=auto -o ControlPersist=60 -o ControlPath=m-%h");
     }
@@ -150,9 +180,9 @@ fn pyinfra(bin: &Path, folder: &Path, bed: &Path, addresses: &[&str], work: Work
 }
 
 fn ansible(bin: &Path, folder: &Path, bed: &Path, addresses: &[&str], work: Work) -> Command {
-    fs::write(folder.join("hosts.ini"), inventory(bed, addresses)).unwrap();
+    fs::write(folder.join("hosts.ini"), inventory(bed, addresses, work)).unwrap();
     let config = format!(
-        "[defaults]\ninventory = hosts.ini\nforks = {AT_ONCE}\ngathering = explicit\nhost_key_checking = yes\n\
+        "[defaults]\nforks = {AT_ONCE}\ngathering = explicit\nhost_key_checking = yes\n\
          [ssh_connection]\npipelining = True\nssh_args = -F {}/ssh_config -o ControlMaster=auto -o ControlPersist=60\n\
          control_path_dir = {}/cp\n",
         bed.display(),
@@ -165,7 +195,7 @@ fn ansible(bin: &Path, folder: &Path, bed: &Path, addresses: &[&str], work: Work
     }
     fs::write(folder.join("work.yml"), play).unwrap();
     let mut command = Command::new(bin.join("ansible-playbook"));
-    command.arg("work.yml").env("HOME", folder).env("ANSIBLE_HOME", folder.join("ansible"));
+    command.args(["-i", "hosts.ini", "work.yml"]).env("HOME", folder).env("ANSIBLE_HOME", folder.join("ansible"));
     command.env("ANSIBLE_CONFIG", folder.join("ansible.cfg"));
     command
 }

@@ -19,16 +19,15 @@ mod report;
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use contenders::{Contender, Work};
-use meter::{cost, memory};
+use meter::{Cost, cost, memory};
 use report::Figures;
 use support::Bed;
 
-/// How many commands the runs have whose times, and whose differences, are the figures.
-const COMMANDS: [usize; 4] = [1, 2, 10, 11];
+/// The runs whose times, and whose differences, are the figures: how many commands, and whether their logins are cheap.
+const RUNS: [(usize, bool); 5] = [(1, false), (10, false), (1, true), (2, true), (11, true)];
 
 /// What is measured.
 struct Options {
@@ -76,30 +75,33 @@ fn main() {
 fn measure(bed: &Bed, options: &Options, hosts: usize, changing: bool, figures: &mut Figures) {
     let log = bed.path.join("log");
     for round in 0..options.rounds {
-        for commands in COMMANDS {
-            let work = Work { hosts, commands, changing };
+        for (commands, cheap_logins) in RUNS {
+            let work = Work { hosts, commands, changing, cheap_logins };
             for turn in 0..options.contenders.len() {
                 let contender = &options.contenders[(turn + round) % options.contenders.len()];
                 if !contender.has_time_for(work) || round > 0 && contender.once(work) {
                     continue;
                 }
                 let command = contender.command(bed, work);
-                figures.add(contender.name(), work, round, attempt(|| cost(&command, &log)));
+                figures.add(contender.name(), work, round, done(contender, work, &log, cost(&command, &log)));
             }
         }
     }
-    let work = Work { hosts, commands: 10, changing };
+    let work = Work { hosts, commands: 10, changing, cheap_logins: false };
     for contender in &options.contenders {
         if !changing && contender.has_time_for(work) && !contender.once(work) {
-            let command: Command = contender.command(bed, work);
-            figures.add_memory(contender.name(), work, attempt(|| memory(&command, &log)));
+            let command = contender.command(bed, work);
+            figures.add_memory(contender.name(), work, done(contender, work, &log, memory(&command, &log)));
         }
     }
 }
 
-/// A figure of a run that failed would be none.
-fn attempt(run: impl FnOnce() -> Result<meter::Cost, String>) -> meter::Cost {
-    run().unwrap_or_else(|why| panic!("{why}"))
+/// Ends the bench where the work was not done: that would be no figure.
+fn done(contender: &Contender, work: Work, log: &Path, result: Result<Cost, String>) -> Cost {
+    let cost = result.unwrap_or_else(|why| panic!("{why}"));
+    let printed = std::fs::read_to_string(log).unwrap();
+    assert!(contender.has_done(work, &printed), "{} has not done {work:?}:\n{printed}", contender.name());
+    cost
 }
 
 impl Options {

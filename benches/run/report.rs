@@ -10,8 +10,8 @@ const OURS: &str = "hostler";
 /// The costs of a table's runs.
 #[derive(Default)]
 pub struct Figures {
-    /// By the numbers of hosts and commands, program and round.
-    costs: BTreeMap<(usize, usize), Vec<(&'static str, BTreeMap<usize, Cost>)>>,
+    /// By the numbers of hosts and commands and whether logins are cheap; then by program and round.
+    costs: BTreeMap<(usize, usize, bool), Vec<(&'static str, BTreeMap<usize, Cost>)>>,
     memory: Vec<(usize, &'static str, Cost)>,
 }
 
@@ -20,7 +20,7 @@ type Rounds = BTreeMap<usize, (f64, f64)>;
 
 impl Figures {
     pub fn add(&mut self, name: &'static str, work: Work, round: usize, cost: Cost) {
-        let of_work = self.costs.entry((work.hosts, work.commands)).or_default();
+        let of_work = self.costs.entry((work.hosts, work.commands, work.cheap_logins)).or_default();
         match of_work.iter_mut().find(|(other, _)| *other == name) {
             Some((_, rounds)) => {
                 rounds.insert(round, cost);
@@ -37,14 +37,14 @@ impl Figures {
         println!("\n### {title}\n");
         println!("| hosts × commands | connections | program | wall | CPU | hostler's wall is | hostler's CPU is |");
         println!("|---|---|---|---|---|---|---|");
-        let mut sizes: Vec<usize> = self.costs.keys().map(|(hosts, _)| *hosts).collect();
+        let mut sizes: Vec<usize> = self.costs.keys().map(|(hosts, _, _)| *hosts).collect();
         sizes.dedup();
         for hosts in sizes {
             for (commands, connections, of, less) in
                 [(1, "cold", 1, None), (10, "cold", 10, None), (1, "open", 2, Some(1)), (10, "open", 11, Some(1))]
             {
                 let ours = self.rounds(OURS, hosts, of, less);
-                for (name, _) in self.costs.get(&(hosts, 1)).into_iter().flatten() {
+                for (name, _) in self.costs.get(&(hosts, 1, false)).into_iter().flatten() {
                     let rounds = self.rounds(name, hosts, of, less);
                     if rounds.is_empty() {
                         continue;
@@ -77,7 +77,7 @@ impl Figures {
     /// What `of` commands cost in each round, less what `less` cost in the same.
     fn rounds(&self, name: &str, hosts: usize, of: usize, less: Option<usize>) -> Rounds {
         let costs = |commands: usize| {
-            let of_work = self.costs.get(&(hosts, commands)).into_iter().flatten();
+            let of_work = self.costs.get(&(hosts, commands, less.is_some())).into_iter().flatten();
             of_work.into_iter().find(|(other, _)| *other == name).map(|(_, rounds)| rounds.clone()).unwrap_or_default()
         };
         let lesser = less.map(costs);

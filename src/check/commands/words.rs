@@ -162,7 +162,7 @@ impl Body<'_, '_> {
                         if base == "sh" && at.start == start + 1 {
                             insert = Some(at.start);
                         }
-                    } else if let Some(signature) = self.checker.signatures.get(&base).cloned() {
+                    } else if let Some(signature) = self.checker.signature(&base) {
                         self.signed(&base, &signature, &seen, start, &mut slotted, read)?;
                     }
                 }
@@ -643,7 +643,7 @@ impl Body<'_, '_> {
             return;
         };
         let base = name.rsplit('/').next().unwrap_or(name).to_string();
-        if let Some(signature) = self.checker.signatures.get(&base).cloned() {
+        if let Some(signature) = self.checker.signature(&base) {
             let mut inner = Reading { name: base.clone(), ..Reading::default() };
             let mut slotted = vec![Slotted::default(); seen.len()];
             self.signed(&base, &signature, seen, start, &mut slotted, &mut inner);
