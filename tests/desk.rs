@@ -137,6 +137,15 @@ fn a_question_without_a_terminal_is_refused_beforehand() {
 }
 
 #[test]
+fn a_secret_that_is_not_there_is_missed_beforehand_wherever_it_is_needed() {
+    let site = Site::new("unset", "");
+    let plan = "on guest: touch begun\nlet token = env(\"DESK_UNSET\")\non guest env T=$token: true";
+    let (code, out) = site.run(plan);
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains("`DESK_UNSET`, which is not set") && !out.contains("touch"), "{out}");
+}
+
+#[test]
 fn a_secret_reaches_the_command_and_no_sink() {
     let site = Site::new("secret", "");
     let plan = site.folder.join("p.plan");

@@ -21,12 +21,16 @@ fn the_examples_are_laid_out_as_they_stand() {
 }
 
 #[test]
-fn the_standard_library_is_laid_out_as_it_stands() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("stdlib");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(format(&text).unwrap(), text, "{}", path.display());
+fn the_standard_library_and_the_workflows_are_laid_out_as_they_stand() {
+    for folder in ["stdlib", "workflows", "workflows/lib"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|ending| ending == "plan") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert_eq!(format(&text).unwrap(), text, "{}", path.display());
+            }
+        }
     }
 }
 

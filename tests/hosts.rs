@@ -140,7 +140,8 @@ async fn a_changing_command_is_left_alone_and_the_next_waits_for_its_turn() {
         within: Duration::from_secs(1),
         ..changing("pve", &["sh", "-c", "until [ -e /root/gate ]; do sleep 0.1; done; echo done >/root/done"])
     };
-    assert!(matches!(hosts.run(&slow).await, Err(Trouble::Timeout { .. })));
+    let (timeout, left) = hosts.run_or_leave(&slow).await;
+    assert!(matches!(timeout, Err(Trouble::Timeout { .. })));
     let next = Request { within: Duration::from_secs(1), ..changing("pve", &["touch", "/root/next"]) };
     let (host, why) = support::refused(hosts.run(&next).await);
     assert_eq!(host, "pve");
@@ -150,6 +151,12 @@ async fn a_changing_command_is_left_alone_and_the_next_waits_for_its_turn() {
     let next = Request { within: support::PATIENCE, ..next };
     assert_eq!(hosts.run(&next).await.unwrap().code, 0);
     assert_eq!(bed.node("pve").read("root/done"), "done\n");
+    assert_eq!(hosts.end_of(left.unwrap()).await.unwrap().code, 0);
+
+    let gone = Request { within: Duration::from_millis(200), ..changing("pve", &["sleep", "1000"]) };
+    let (_, left) = hosts.run_or_leave(&gone).await;
+    bed.kill("pve");
+    assert!(matches!(hosts.end_of(left.unwrap()).await, Err(Trouble::Unknown { .. })));
 }
 
 #[tokio::test]

@@ -342,6 +342,17 @@ plan three for guest in c { on guest: echo three }
 }
 
 #[test]
+fn a_plan_that_runs_twice_is_in_the_report_twice() {
+    let plan = "plan main { try { run one(3) } recover err { }\n run one(0) }
+plan one(code: Int) for guest in a { if $code > 0 { fail \"no\" } }";
+    let ran = run(plan);
+    assert_eq!(ran.summary.plans.keys().collect::<Vec<_>>(), ["main", "one", "one (2)"]);
+    assert!(matches!(ran.summary.plans["one"]["a"].ending, Some(Ending::Failed(_))));
+    assert_eq!(ran.summary.plans["one (2)"]["a"].ending, Some(Ending::Done));
+    assert_eq!(ran.summary.exit_code(), 1);
+}
+
+#[test]
 fn records_notifications_and_warnings_are_told() {
     let ran = run("
 let kernel = on guest reading: uname -r

@@ -258,7 +258,7 @@ fn page() -> String {
     out.push_str(
         "\nPlan files, embedded in the program. `use std.apt` brings a module, `use std.proxmox.proxmox_vm_restart` one name\n\
          of it. The probes of the prelude, the tasks and probes of a guest's driver and all signatures are there without\n\
-         `use`. How signatures and drivers are written says [signatures.md](signatures.md).\n",
+         `use`. How signatures and drivers are written says [the language](language.md#signatures).\n",
     );
     for module in modules() {
         let title = if module.name == "prelude" { "The prelude".to_string() } else { format!("std.{}", module.name) };

@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 
 use super::modules::ModuleId;
 use super::needs::{Obligation, ObligationKind};
-use super::program::{Expr, ProcKind, Slot, Step};
-use super::{About, CallEdge, Checker, ProcFacts, Type, errors, flow};
+use super::program::{Expr, ProcKind, Slot};
+use super::{About, CallEdge, Checker, ProcFacts, Type, errors};
 use crate::diag::Diagnostic;
 use crate::syntax::tree;
 use crate::text::Span;
@@ -140,8 +140,8 @@ impl<'c, 'a> Body<'c, 'a> {
     }
 
     /// How many slots a frame needs, and what was found out on the way.
-    pub(super) fn finish(self, steps: &[Step]) -> (usize, ProcFacts) {
-        let facts = ProcFacts { obligations: self.obligations, calls: self.calls, ends_off: flow::ends_off(steps) };
+    pub(super) fn finish(self) -> (usize, ProcFacts) {
+        let facts = ProcFacts { obligations: self.obligations, calls: self.calls };
         (self.slots, facts)
     }
 }

@@ -6,7 +6,7 @@ mod words;
 use super::body::Body;
 use super::constants::constant;
 use super::needs::ObligationKind;
-use super::program::{Command, Effect, Expr, WhenLocked, Whom};
+use super::program::{Command, Effect, Expr, Guards, WhenLocked, Whom};
 use super::{About, Type, Value, errors};
 use crate::syntax::tree::{self, OnOptionKind};
 use crate::text::Span;
@@ -23,7 +23,8 @@ struct Head {
     retry: Option<(u64, u64)>,
     env: Vec<(String, Expr)>,
     stdin: Option<Expr>,
-    reading: bool,
+    /// Where it is said that the command only reads.
+    reading: Option<Span>,
     when_locked: WhenLocked,
     unguarded: Option<(Vec<String>, String)>,
 }
@@ -64,7 +65,7 @@ impl Body<'_, '_> {
             retry: None,
             env: Vec::new(),
             stdin: None,
-            reading: false,
+            reading: None,
             when_locked: WhenLocked::Fail,
             unguarded: None,
         };
@@ -127,7 +128,7 @@ impl Body<'_, '_> {
                 };
                 head.stdin = Some(value);
             }
-            OnOptionKind::Reading => head.reading = true,
+            OnOptionKind::Reading => head.reading = Some(option.span),
             OnOptionKind::WhenLocked(tree::WhenLocked::Skip) => head.when_locked = WhenLocked::Skip,
             OnOptionKind::WhenLocked(tree::WhenLocked::Fail) => head.when_locked = WhenLocked::Fail,
             OnOptionKind::WhenLocked(tree::WhenLocked::Wait(time)) => {
@@ -179,14 +180,20 @@ impl Body<'_, '_> {
             effect: read.effect,
             whom: Whom::Nobody,
             left: read.left,
+            unless_managed: read.unless_managed,
             when_locked: head.when_locked,
+            guards: Guards::ALL,
             unguarded: head.unguarded,
             not_started: read.not_started.clone(),
             locked: read.locked.clone(),
             text,
         };
-        if head.reading && !read.signed {
-            lowered.effect = Effect::Read;
+        match head.reading {
+            Some(span) if read.signed && lowered.effect != Effect::Read => {
+                self.report(errors::not_reading(span, &lowered.text));
+            }
+            Some(_) => lowered.effect = Effect::Read,
+            None => {}
         }
         if self.is_probe() && lowered.effect != Effect::Read {
             self.report(errors::probe_changes(command.span, &lowered.text));

@@ -564,6 +564,12 @@ pub(super) fn probe_changes(span: Span, command: &str) -> Diagnostic {
         .help("make it a task; or, if the command changes nothing, say so: `on … reading: …`")
 }
 
+pub(super) fn not_reading(span: Span, command: &str) -> Diagnostic {
+    Diagnostic::error("command/not-reading", span, format!("`{command}` is known to change something"))
+        .label("`reading` says that it does not")
+        .help("take `reading` away: it is for commands that hostler does not know")
+}
+
 pub(super) fn probe_acts(span: Span, what: &str) -> Diagnostic {
     Diagnostic::error("flow/probe-changes", span, format!("a probe only reads, and {what} does not stand in one"))
 }

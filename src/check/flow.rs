@@ -1,9 +1,9 @@
-//! Where paths lead: probes that answer, calls that come back to themselves, guests that are left off.
+//! Where steps lead: probes that answer, and calls that come back to themselves.
 
 use indexmap::IndexSet;
 
 use super::errors;
-use super::program::{Callee, Effect, ProcId, Step, StepKind, Whom};
+use super::program::{Callee, ProcId, Step, StepKind};
 use super::{Checker, ProcFacts};
 use crate::syntax::tree;
 use crate::text::Span;
@@ -27,51 +27,6 @@ pub(super) fn always_returns(steps: &[Step]) -> bool {
 /// Whether a statement of the block could not be read, so that nothing can be said about its end.
 pub(super) fn has_bad(block: &tree::Block) -> bool {
     block.statements.iter().any(|statement| matches!(statement.kind, tree::StmtKind::Bad))
-}
-
-/// The command after which the guest is off on every success path, when the steps end so.
-pub(super) fn ends_off(steps: &[Step]) -> Option<Span> {
-    follow(steps, None).unwrap_or(None)
-}
-
-/// The state after the steps; `Err` where the plan keeps the guest off on purpose.
-fn follow(steps: &[Step], mut off: Option<Span>) -> Result<Option<Span>, ()> {
-    for step in steps {
-        match &step.kind {
-            StepKind::Run(command, _) if command.whom == Whom::Subject => match command.effect {
-                Effect::PowerOff => off = Some(step.span),
-                Effect::PowerOn | Effect::PowerCycle => off = None,
-                _ => {}
-            },
-            StepKind::KeepOff => return Err(()),
-            // A task may start the guest; what it does is followed in its own body.
-            StepKind::Call(..) => off = None,
-            StepKind::If(branches, otherwise) => {
-                let mut all = Vec::new();
-                for (_, steps) in branches {
-                    all.push(follow(steps, off)?);
-                }
-                all.push(follow(otherwise, off)?);
-                // A start behind a condition is taken to be the right condition.
-                off = if all.iter().all(Option::is_some) { off.or(all.into_iter().flatten().next()) } else { None };
-            }
-            StepKind::For(_, _, steps) | StepKind::Retry(_, _, steps) => off = follow(steps, off)?,
-            StepKind::Try(body, recover, finally) => {
-                let mut after = follow(body, off)?;
-                if let Some((_, steps)) = recover {
-                    let recovered = follow(steps, off)?;
-                    after = after.or(recovered);
-                }
-                off = match finally {
-                    Some(steps) => follow(steps, after)?,
-                    None => after,
-                };
-            }
-            StepKind::Fail(_) | StepKind::Skip(_) | StepKind::Return(_) => return Ok(None),
-            _ => {}
-        }
-    }
-    Ok(off)
 }
 
 impl Checker<'_> {

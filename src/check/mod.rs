@@ -11,6 +11,7 @@ mod expressions;
 mod flow;
 mod modules;
 mod needs;
+mod paths;
 mod plans;
 pub mod program;
 mod roles;
@@ -158,8 +159,6 @@ struct Checker<'a> {
 struct ProcFacts {
     obligations: Vec<Obligation>,
     calls: Vec<CallEdge>,
-    /// The command after which every success path ends with the guest off.
-    ends_off: Option<Span>,
 }
 
 /// A call, with the hosts that its first argument can be.
@@ -408,7 +407,7 @@ impl<'a> Checker<'a> {
         if kind == ProcKind::Probe && !flow::always_returns(&steps) && !flow::has_bad(block) {
             body.report(errors::probe_without_answer(name.span, &name.text));
         }
-        let (slots, facts) = body.finish(&steps);
+        let (slots, facts) = body.finish();
         let label = &self.modules.get(decl.module).label;
         let name = if label.is_empty() { name.text.clone() } else { format!("{label}.{}", name.text) };
         (Proc { name, kind, params: lowered, slots, has_subject, result: result_type, body: steps, span }, facts)

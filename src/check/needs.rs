@@ -2,7 +2,7 @@
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::program::{Callee, ProcId, Role};
+use super::program::{Callee, ProcId, Proof, Role};
 use super::{About, Checker, Type, VMID, Value, errors, from_json};
 use crate::inventory::{Variable, VaultKeys};
 use crate::text::Span;
@@ -58,6 +58,7 @@ impl Checker<'_> {
         self.visit(body, targets, None, &mut seen, &mut findings);
         self.report_findings(findings);
         self.hold_connections(targets);
+        self.hold_proofs(targets);
     }
 
     /// The targets and their hypervisors can be reached as far as the inventory's settings go.
@@ -68,6 +69,16 @@ impl Checker<'_> {
             let connection = self.inventory.connection(host, &VaultKeys::new());
             for problem in connection.into_iter().flat_map(|connection| connection.problems) {
                 self.problems.push(problem);
+            }
+        }
+    }
+
+    /// What a guest is to prove can be proven.
+    fn hold_proofs(&mut self, targets: &[String]) {
+        for host in targets {
+            let Some(variable) = self.variable(host, "hostler_proof") else { continue };
+            if let Err(why) = Proof::list(&variable.value) {
+                self.problems.push(errors::wrong_type(variable.span, "hostler_proof", host, &why));
             }
         }
     }

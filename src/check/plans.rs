@@ -6,9 +6,9 @@ use super::body::Body;
 use super::constants::{argument, constant};
 use super::modules::{DeclId, ModuleId};
 use super::program::{
-    Driver, Expr, HostFacts, Param, Plan, PlanId, Proc, ProcId, ProcKind, Program, Schedule, Share, Slot, Window,
+    Driver, Expr, HostFacts, Param, Plan, PlanId, Proc, ProcId, ProcKind, Program, Proof, Schedule, Share, Slot, Window,
 };
-use super::{About, Checker, Request, Type, Value, errors};
+use super::{About, Checker, Request, Type, Value, errors, paths};
 use crate::syntax::tree::{self, ClauseKind};
 use crate::text::Span;
 
@@ -91,7 +91,7 @@ impl Checker<'_> {
         body.declare(&name, Type::Guest, About::Subject);
         body.subject_is(Slot(0));
         let steps = body.statements(statements.iter());
-        let (slots, facts) = body.finish(&steps);
+        let (slots, facts) = body.finish();
         let params = vec![Param { name: name.text.clone(), ty: Type::Guest, default: None }];
         let proc = Proc {
             name: "script".to_string(),
@@ -112,14 +112,12 @@ impl Checker<'_> {
             schedule: Schedule::default(),
             is_site: false,
             longest: Vec::new(),
+            verify: false,
         };
         Draft { plan, defaults: IndexMap::new(), window: None, asked: true }
     }
 
     fn keep(&mut self, id: ProcId, proc: Proc, facts: super::ProcFacts) {
-        if let Some(span) = facts.ends_off {
-            self.problems.push(errors::left_off(span));
-        }
         self.procs[id.0] = Some(proc);
         self.facts[id.0] = facts;
     }
@@ -177,7 +175,7 @@ impl Checker<'_> {
         }
         let (schedule, defaults) = body.clauses(&plan.clauses);
         let steps = body.block(&plan.body);
-        let (slots, facts) = body.finish(&steps);
+        let (slots, facts) = body.finish();
         let is_site = plan.subject.is_none();
         let proc = Proc {
             name: plan.name.text.clone(),
@@ -203,14 +201,20 @@ impl Checker<'_> {
             schedule,
             is_site,
             longest: Vec::new(),
+            verify: false,
         };
         Draft { plan: plan_out, defaults, window: window.map(|clause| clause.span), asked }
     }
 
     /// Holds each plan against its targets and makes a program of each that was asked for.
     pub(super) fn programs(&mut self, mut drafts: Vec<Draft>) -> Vec<Program> {
+        // A statement that could not be read may be the very one that starts the guest.
+        let readable = !self.problems.has_errors();
         for draft in &drafts {
             self.hold_against(draft.plan.body, &draft.plan.targets);
+        }
+        if readable {
+            self.walk_plans(&mut drafts);
         }
         if self.problems.has_errors() {
             return Vec::new();
@@ -225,6 +229,43 @@ impl Checker<'_> {
         }
         let asked: Vec<usize> = (0..drafts.len()).filter(|i| drafts[*i].asked).collect();
         asked.into_iter().map(|i| self.program(PlanId(i), &drafts)).collect()
+    }
+
+    /// Walks every way through each plan: for the guards, and for guests that would be left off.
+    fn walk_plans(&mut self, drafts: &mut [Draft]) {
+        let mut guards = IndexMap::new();
+        for draft in drafts {
+            let mut found = paths::Found { guards, ..paths::Found::default() };
+            let kinds: IndexSet<paths::Kind> = draft.plan.targets.iter().map(|host| self.kind_of(host)).collect();
+            for kind in &kinds {
+                self.walk(draft.plan.body, kind, &mut found);
+            }
+            draft.plan.verify = found.verify;
+            for span in found.left_off {
+                self.problems.push(errors::left_off(span));
+            }
+            guards = found.guards;
+        }
+        for (id, proc) in self.procs.iter_mut().enumerate() {
+            if let Some(proc) = proc {
+                paths::annotate(&mut proc.body, &mut |span, command| {
+                    if let Some(needed) = guards.get(&(ProcId(id), span)) {
+                        command.guards = *needed;
+                    }
+                });
+            }
+        }
+    }
+
+    fn kind_of(&self, host: &str) -> paths::Kind {
+        let standing = self.roles.of(host);
+        let proof = self.proof_of(host);
+        paths::Kind { driver: standing.driver, ssh: proof.contains(&Proof::Ssh), agent: proof.contains(&Proof::Agent) }
+    }
+
+    fn proof_of(&self, host: &str) -> Vec<Proof> {
+        let variable = self.inventory.hosts.get(host).and_then(|host| host.variables.get("hostler_proof"));
+        variable.and_then(|variable| Proof::list(&variable.value).ok()).unwrap_or_else(|| Proof::ALL.to_vec())
     }
 
     fn hold_against_window(&mut self, draft: &Draft) {
@@ -259,15 +300,6 @@ impl Checker<'_> {
                     variables.insert(variable.clone(), serde_json::Value::String(text));
                 }
             }
-            let proof = match host.variables.get("hostler_proof").map(|variable| &variable.value) {
-                Some(serde_json::Value::Array(items)) => {
-                    items.iter().filter_map(|item| item.as_str().map(str::to_string)).collect()
-                }
-                Some(serde_json::Value::String(text)) => {
-                    text.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_string).collect()
-                }
-                _ => ["power", "agent", "ssh"].map(str::to_string).to_vec(),
-            };
             hosts.insert(
                 name.clone(),
                 HostFacts {
@@ -278,7 +310,7 @@ impl Checker<'_> {
                     guest_uuid: text("vm_uuid"),
                     identity: text(identity),
                     own_file: host.own_file.clone(),
-                    proof,
+                    proof: self.proof_of(name),
                     variables,
                 },
             );

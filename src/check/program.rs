@@ -48,6 +48,8 @@ pub struct Plan {
     pub is_site: bool,
     /// The longest time for each target, in milliseconds.
     pub longest: Vec<u64>,
+    /// Whether a success can leave a guest to be verified.
+    pub verify: bool,
 }
 
 /// An index into [`Program::plans`].
@@ -195,10 +197,61 @@ pub struct HostFacts {
     pub identity: Option<String>,
     /// The file where its own variables belong.
     pub own_file: String,
-    /// What must be proven after a power action: `power`, `agent`, `ssh`.
-    pub proof: Vec<String>,
+    /// What a guest must prove after a power action (`hostler_proof`).
+    pub proof: Vec<Proof>,
     /// The variables that the program uses.
     pub variables: IndexMap<String, serde_json::Value>,
+}
+
+impl HostFacts {
+    /// Whether the host is to prove this after a power action. A machine that is nobody's guest answers for itself.
+    pub fn proves(&self, proof: Proof) -> bool {
+        match (self.role, proof) {
+            // Nothing is left off.
+            (Role::Guest, Proof::Power) => true,
+            (Role::Guest, Proof::Ssh | Proof::Agent) => self.proof.contains(&proof),
+            (Role::Hypervisor | Role::BareMetal | Role::Undetermined, _) => proof == Proof::Ssh,
+        }
+    }
+}
+
+/// What may prove that a host is well after its power changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Proof {
+    /// Its hypervisor says that it runs.
+    Power,
+    /// Its agent answers the hypervisor.
+    Agent,
+    /// A fresh connection to a new boot.
+    Ssh,
+}
+
+impl Proof {
+    /// All of them: what a guest proves that says nothing.
+    pub const ALL: [Proof; 3] = [Proof::Power, Proof::Agent, Proof::Ssh];
+
+    /// Reads `hostler_proof`: a list of words, or words in a text.
+    ///
+    /// # Errors
+    /// Which word is none.
+    pub fn list(value: &serde_json::Value) -> Result<Vec<Proof>, String> {
+        let words: Vec<String> = match value {
+            serde_json::Value::Array(items) => {
+                items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_string)).collect()
+            }
+            serde_json::Value::String(text) => {
+                text.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_string).collect()
+            }
+            other => vec![other.to_string()],
+        };
+        let proof = |word: String| match word.as_str() {
+            "power" => Ok(Proof::Power),
+            "agent" => Ok(Proof::Agent),
+            "ssh" => Ok(Proof::Ssh),
+            _ => Err(format!("`{word}` proves nothing; write a list of `power`, `agent` and `ssh`")),
+        };
+        words.into_iter().map(proof).collect()
+    }
 }
 
 /// What a host is (language, section 3).
@@ -478,8 +531,12 @@ pub struct Command {
     pub whom: Whom,
     /// Whether it is left to finish when the plan stops waiting.
     pub left: bool,
+    /// Whether it is not for a guest whose power its cluster keeps by itself.
+    pub unless_managed: bool,
     /// What a lock means.
     pub when_locked: WhenLocked,
+    /// What no way up to it has proven.
+    pub guards: Guards,
     /// Guards left out, and why.
     pub unguarded: Option<(Vec<String>, String)>,
     /// Texts of stderr that mean that it was not started.
@@ -488,6 +545,24 @@ pub struct Command {
     pub locked: Vec<String>,
     /// As written.
     pub text: String,
+}
+
+/// What has to be proven before a command, because some way that leads to it has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guards {
+    /// It is the guest that is meant.
+    pub identity: bool,
+    /// Nothing holds it.
+    pub unlocked: bool,
+    /// Its agent answers.
+    pub agent: bool,
+    /// What is so before its power is changed.
+    pub baseline: bool,
+}
+
+impl Guards {
+    /// What a command needs of which nothing is known.
+    pub const ALL: Guards = Guards { identity: true, unlocked: true, agent: true, baseline: true };
 }
 
 /// What a lock means for a command.

@@ -41,6 +41,8 @@ pub(super) struct Form {
     pub(super) whom: Option<String>,
     /// Whether it is left to finish when the plan stops waiting.
     pub(super) left: bool,
+    /// Whether it is not for a guest that its cluster manages.
+    pub(super) unless_managed: bool,
     /// How long the plan waits where it does not say, in milliseconds.
     pub(super) within: Option<u64>,
 }
@@ -140,7 +142,8 @@ impl Signature {
                 SigLineKind::Outcome { outcome, texts, .. } => {
                     let texts = texts.iter().map(|text| text.text.clone());
                     match outcome.text.as_str() {
-                        "locked" => signature.locked.extend(texts),
+                        // Another operation holds the guest: the same as a lock, for a plan.
+                        "locked" | "busy" => signature.locked.extend(texts),
                         _ => signature.not_started.extend(texts),
                     }
                 }
@@ -176,6 +179,7 @@ fn read_form(form: &tree::SigForm, problems: &mut Problems) -> Option<Form> {
         effect,
         whom: form.whom.as_ref().map(|name| name.text.clone()),
         left,
+        unless_managed: form.unless.is_some(),
         within,
     };
     let mut after_dashes = false;

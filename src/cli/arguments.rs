@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Show what a plan would do, host by host and guard by guard, without any connection
     Plan(DryArguments),
+    /// Lay plan files out as everybody does; comments stay where they are
+    Fmt(FmtArguments),
     /// Explain the code of a diagnostic, with an example
     Explain(ExplainArguments),
     /// Make a site in a folder, from its ansible.cfg where there is one
@@ -133,6 +135,16 @@ pub(crate) struct DryArguments {
     pub(crate) plan: PlanArguments,
     #[command(flatten)]
     pub(crate) site: SiteArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FmtArguments {
+    /// Plan files, folders with plan files, or `-` for the standard input [default: this folder]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+    /// Change nothing: show what would be changed, and end with 1 where that is anything
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]

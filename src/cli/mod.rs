@@ -7,6 +7,7 @@ mod desk;
 mod disk;
 mod endpoints;
 mod explain;
+mod fmt;
 mod init;
 mod inventory;
 mod lab;
@@ -27,6 +28,8 @@ use terminal::Terminal;
 
 /// Everything went well.
 pub(crate) const GOOD: u8 = 0;
+/// `fmt --check` found a file that is laid out otherwise.
+pub(crate) const DIFFERENT: u8 = 1;
 /// Nothing was begun: the plan, the inventory or the command line is at fault.
 pub(crate) const REFUSED: u8 = 2;
 
@@ -38,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(run, &mut terminal),
         Command::Check(check) => check::check(check, &mut terminal),
         Command::Plan(plan) => plan::plan(plan, &mut terminal),
+        Command::Fmt(fmt) => fmt::fmt(fmt, &mut terminal),
         Command::Explain(explain) => explain::explain(explain, &mut terminal),
         Command::Init(init) => init::init(init, &mut terminal),
         Command::Inventory(inventory) => inventory::inventory(inventory, &mut terminal),

@@ -10,7 +10,7 @@ use super::arguments::{Format, RunArguments};
 use super::desk::Controller;
 use super::terminal::Terminal;
 use super::{REFUSED, check, clock, endpoints, lab, site};
-use crate::code::{Code, Expr, Instruction, SecretSource, Value, compile};
+use crate::code::{Code, Instruction, compile};
 use crate::diag::Problems;
 use crate::hosts::{Hosts, HostsWorld, Options};
 use crate::machine::Note;
@@ -139,11 +139,8 @@ fn before_the_first_connection(arguments: &RunArguments, code: &Code) -> Result<
                 .to_string(),
         );
     }
-    let initial = code.procs.iter().flat_map(|proc| proc.initial.iter().flatten());
-    for value in initial {
-        if let Expr::Const(Value::Secret(SecretSource::Env(name))) = value
-            && std::env::var_os(name).is_none()
-        {
+    for name in code.secrets_of_the_environment() {
+        if std::env::var_os(&name).is_none() {
             return Err(format!("the plan takes a secret from the environment variable `{name}`, which is not set"));
         }
     }

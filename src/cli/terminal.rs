@@ -37,6 +37,11 @@ impl Terminal {
         let _ = writeln!(std::io::stdout().lock(), "{text}");
     }
 
+    /// A text that has its own newlines.
+    pub(crate) fn write(&mut self, text: &str) {
+        let _ = write!(std::io::stdout().lock(), "{text}");
+    }
+
     /// A line about the work itself.
     pub(crate) fn remark(&mut self, text: &str) {
         let _ = writeln!(std::io::stderr().lock(), "{text}");

@@ -3,7 +3,7 @@
 use super::{Code, Driver, Guard, Instruction as I, Lenient, Mark, Plan, Proc, TimeOut};
 use crate::check::Value;
 use crate::check::program::{
-    self, Builtin, Callee, Command, Effect, Expr, Op, ProcKind, Program, Slot, Step, StepKind, Whom,
+    self, Builtin, Callee, Command, Effect, Expr, Op, ProcKind, Program, Proof, Slot, Step, StepKind, Whom,
 };
 use crate::text::{Sources, Span};
 
@@ -29,6 +29,7 @@ pub fn compile(program: &Program, sources: &Sources) -> Code {
                 schedule: plan.schedule.clone(),
                 is_site: plan.is_site,
                 longest: plan.longest.clone(),
+                verify: plan.verify,
             })
             .collect(),
         procs,
@@ -85,7 +86,7 @@ impl<'s> Compiler<'s> {
         }
     }
 
-    /// The body of a plan: whatever way it ends, the guest is looked after.
+    /// The body of a plan: whatever way it ends, every guest whose power it changed is looked after.
     fn body(&mut self, steps: &[Step]) {
         let guarded = self.emit(I::Try(None, None));
         self.block(steps);
@@ -93,7 +94,7 @@ impl<'s> Compiler<'s> {
         let finally = self.here();
         self.patch(guarded, I::Try(None, Some(finally)));
         self.mark("verify (guard)", None);
-        self.verify(Expr::Slot(Slot(0)));
+        self.verify_each();
         let failing = self.emit(I::JumpIfFailing(0));
         self.emit(I::GuestsBack(Expr::Slot(Slot(0))));
         let end = self.here();
@@ -101,48 +102,79 @@ impl<'s> Compiler<'s> {
         self.emit(I::EndFinally);
     }
 
+    /// One that does not come back keeps no other from being looked after.
+    fn verify_each(&mut self) {
+        let (guests, index, guest) = (self.slot(), self.slot(), self.slot());
+        let (failure, first) = (self.slot(), self.slot());
+        self.emit(I::Disrupted(guests));
+        self.emit(I::Set(index, Expr::Const(Value::Int(0))));
+        self.emit(I::Set(first, Expr::Const(Value::None)));
+        let next = self.emit(I::Next(guests, index, guest, 0));
+        let guarded = self.emit(I::Try(None, None));
+        self.verify(Expr::Slot(guest));
+        self.emit(I::EndTry);
+        self.emit(I::Jump(next));
+        let recover = self.here();
+        self.patch(guarded, I::Try(Some((failure, recover)), None));
+        self.emit(I::Set(first, Expr::Slot(failure)));
+        self.emit(I::Jump(next));
+        let end = self.here();
+        self.patch(next, I::Next(guests, index, guest, end));
+        self.emit(I::FailAs(first));
+    }
+
     /// Running again, a new boot, ssh, agent; started where it is off and should not be.
     fn verify(&mut self, guest: Expr) {
-        let skip = self.emit(I::JumpIfDisrupted(guest.clone(), false, 0));
-        let power = self.slot();
-        let running = |slot| {
-            let word = Expr::Const(Value::Str("running".to_string()));
-            Expr::Binary(Op::Equal, Box::new(Expr::Slot(slot)), Box::new(word))
-        };
-        let ask = |this: &mut Self| {
-            this.emit(I::Probe(Builtin::Power, vec![guest.clone()], power, Lenient::Yes));
-        };
-        // A reboot returns when the guest is off, and another process starts it: it is given time before we do.
-        self.emit(I::WaitBegin(Expr::Const(Value::Duration(VERIFY_POWER)), None));
-        let back = self.here();
-        ask(self);
-        let check = self.here();
-        self.emit(I::WaitCheck(running(power), back, TimeOut::Jump(0)));
-        let up = self.emit(I::Jump(0));
-        let off = self.here();
-        self.patch(check, I::WaitCheck(running(power), back, TimeOut::Jump(off)));
-        self.emit(I::Call(Callee::Driver("start".to_string()), vec![guest.clone()], None, Lenient::No));
-        self.emit(I::WaitBegin(Expr::Const(Value::Duration(VERIFY_POWER)), None));
-        let back = self.here();
-        ask(self);
-        let text = Expr::Const(Value::Str("the guest is off, and did not start again".to_string()));
-        self.emit(I::WaitCheck(running(power), back, TimeOut::Fail(Some(text))));
-        let after = self.here();
-        self.patch(up, I::Jump(after));
+        self.emit(I::Settled(guest.clone()));
+        let no_power = self.emit(I::JumpUnlessProves(guest.clone(), Proof::Power, 0));
+        self.ensure_running(&guest);
+        let here = self.here();
+        self.patch(no_power, I::JumpUnlessProves(guest.clone(), Proof::Power, here));
         let failing = self.emit(I::JumpIfFailing(0));
         let answer = self.slot();
+        let no_ssh = self.emit(I::JumpUnlessProves(guest.clone(), Proof::Ssh, 0));
         self.emit(I::WaitBegin(Expr::Const(Value::Duration(VERIFY_SSH)), None));
         let back = self.here();
         self.emit(I::Probe(Builtin::Ssh, vec![guest.clone()], answer, Lenient::Yes));
         self.emit(I::WaitCheck(Expr::Slot(answer), back, TimeOut::Fail(None)));
+        let here = self.here();
+        self.patch(no_ssh, I::JumpUnlessProves(guest.clone(), Proof::Ssh, here));
+        let no_agent = self.emit(I::JumpUnlessProves(guest.clone(), Proof::Agent, 0));
         self.emit(I::WaitBegin(Expr::Const(Value::Duration(VERIFY_AGENT)), None));
         let back = self.here();
         self.agent(&guest, answer);
         self.emit(I::WaitCheck(Expr::Slot(answer), back, TimeOut::Fail(None)));
-        self.emit(I::Verified(guest.clone()));
+        let here = self.here();
+        self.patch(no_agent, I::JumpUnlessProves(guest.clone(), Proof::Agent, here));
+        self.emit(I::Verified(guest));
         let end = self.here();
         self.patch(failing, I::JumpIfFailing(end));
-        self.patch(skip, I::JumpIfDisrupted(guest, false, end));
+    }
+
+    /// A reboot returns when the guest is off, and another process starts it: it is given time before we do.
+    fn ensure_running(&mut self, guest: &Expr) {
+        let power = self.slot();
+        let word = Expr::Const(Value::Str("running".to_string()));
+        let running = Expr::Binary(Op::Equal, Box::new(Expr::Slot(power)), Box::new(word));
+        let ask = |this: &mut Self| {
+            let within = Expr::Const(Value::Duration(VERIFY_POWER));
+            this.emit(I::WaitBegin(within, None));
+            let back = this.here();
+            this.emit(I::Probe(Builtin::Power, vec![guest.clone()], power, Lenient::Yes));
+            back
+        };
+        let back = ask(self);
+        let check = self.emit(I::WaitCheck(running.clone(), back, TimeOut::Jump(0)));
+        let up = self.emit(I::Jump(0));
+        let off = self.here();
+        self.patch(check, I::WaitCheck(running.clone(), back, TimeOut::Jump(off)));
+        self.emit(I::Call(Callee::Driver("start".to_string()), vec![guest.clone()], None, Lenient::No));
+        let back = ask(self);
+        let text =
+            Expr::Text(vec![guest.clone(), Expr::Const(Value::Str(" is off, and did not start again".to_string()))]);
+        self.emit(I::WaitCheck(running, back, TimeOut::Fail(Some(text))));
+        let after = self.here();
+        self.patch(up, I::Jump(after));
     }
 
     fn agent(&mut self, guest: &Expr, answer: Slot) {
@@ -297,6 +329,7 @@ impl<'s> Compiler<'s> {
             let over = self.emit(I::Jump(0));
             let at = self.here();
             self.patch(inner, I::Try(Some((*slot, at)), None));
+            self.emit(I::Recovered(*slot));
             self.block(steps);
             let end = self.here();
             self.patch(over, I::Jump(end));
@@ -328,6 +361,7 @@ impl<'s> Compiler<'s> {
             return;
         }
         let guest = Expr::Slot(Slot(0));
+        self.emit(I::Settled(guest.clone()));
         let leaves_out = |name: &str| {
             command.unguarded.as_ref().is_some_and(|(names, _)| names.iter().any(|left_out| left_out == name))
         };
@@ -335,35 +369,43 @@ impl<'s> Compiler<'s> {
             Whom::Nobody => {}
             Whom::Subject => {
                 let look = self.emit(I::Guard(Guard::Look, guest.clone()));
-                self.emit(I::Guard(Guard::Identity, guest.clone()));
+                if command.guards.identity {
+                    self.emit(I::Guard(Guard::Identity, guest.clone()));
+                }
                 if !command.effect.is_power() {
                     return;
                 }
+                if command.unless_managed {
+                    self.emit(I::Guard(Guard::Unmanaged, guest.clone()));
+                }
                 self.emit(I::Guard(Guard::Present(command.effect), guest.clone()));
-                if !leaves_out("unlocked") {
+                if command.guards.unlocked && !leaves_out("unlocked") {
                     self.emit(I::Guard(Guard::Unlocked(command.when_locked, look), guest.clone()));
                 }
-                if command.effect != Effect::PowerOn && !leaves_out("agent") {
-                    let skip = self.emit(I::JumpIfDisrupted(guest.clone(), true, 0));
+                if command.guards.agent && command.effect != Effect::PowerOn && !leaves_out("agent") {
+                    let skip = self.emit(I::JumpIfDisrupted(guest.clone(), 0));
                     let answer = self.slot();
                     let ping = Expr::Const(Value::Str("ping".to_string()));
                     let args = vec![guest.clone(), ping];
                     self.emit(I::Call(Callee::Driver("agent".to_string()), args, Some(answer), Lenient::Yes));
                     self.emit(I::Guard(Guard::Agent(answer), guest.clone()));
                     let end = self.here();
-                    self.patch(skip, I::JumpIfDisrupted(guest.clone(), true, end));
+                    self.patch(skip, I::JumpIfDisrupted(guest.clone(), end));
                 }
                 if command.effect != Effect::PowerOn {
                     self.emit(I::Guard(Guard::Partners, guest.clone()));
                 }
-                self.emit(I::Guard(Guard::Baseline, guest.clone()));
-                self.emit(I::Guard(Guard::Disrupt(command.effect), guest));
+                if command.guards.baseline && !leaves_out("baseline") {
+                    self.emit(I::Guard(Guard::Baseline, guest.clone()));
+                }
+                self.emit(I::Guard(Guard::Disrupt(command.effect, !leaves_out("verify")), guest));
             }
             Whom::Itself => {
                 if command.place == guest {
                     self.emit(I::Guard(Guard::Guests, guest.clone()));
+                    self.emit(I::Guard(Guard::Partners, guest.clone()));
                     self.emit(I::Guard(Guard::Baseline, guest.clone()));
-                    self.emit(I::Guard(Guard::Disrupt(command.effect), guest));
+                    self.emit(I::Guard(Guard::Disrupt(command.effect, !leaves_out("verify")), guest));
                 }
             }
         }

@@ -1,13 +1,14 @@
 //! What runs: flat instructions for each procedure, as plain data.
 
 mod compile;
+mod secrets;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use crate::check::program::{
-    Builtin, Callee, Command, Effect, Expr, HostFacts, Op, Part, ProcKind, Role, Schedule, Share, Slot, WhenLocked,
-    Whom, Window, Word,
+    Builtin, Callee, Command, Effect, Expr, Guards, HostFacts, Op, Part, ProcKind, Proof, Role, Schedule, Share, Slot,
+    WhenLocked, Whom, Window, Word,
 };
 pub use crate::check::{Failed, Output, SecretSource, Type, Value, duration_text, from_json, size_text};
 pub use compile::compile;
@@ -51,6 +52,8 @@ pub struct Plan {
     pub is_site: bool,
     /// The longest time for each target, in milliseconds.
     pub longest: Vec<u64>,
+    /// Whether a success can leave a guest to be verified.
+    pub verify: bool,
 }
 
 /// What a driver gives.
@@ -151,8 +154,18 @@ pub enum Instruction {
     KeepOff(Expr),
     /// A guard.
     Guard(Guard, Expr),
+    /// No command that was left when its time was out is still at work for the guest.
+    Settled(Expr),
     /// On, if this run has disrupted the guest and not verified it since.
-    JumpIfDisrupted(Expr, bool, usize),
+    JumpIfDisrupted(Expr, usize),
+    /// On, if the host need not prove this after a power action.
+    JumpUnlessProves(Expr, Proof, usize),
+    /// The hosts that this fiber has disrupted and not verified since, into a slot; not those that are meant to be off.
+    Disrupted(Slot),
+    /// A failure was caught; it is in the slot.
+    Recovered(Slot),
+    /// The guest fails as the failure in the slot says, where there is one.
+    FailAs(Slot),
     /// On, if the end that is under way is a failure.
     JumpIfFailing(usize),
     /// Every guest that ran on this hypervisor before it restarted answers again.
@@ -186,6 +199,8 @@ pub enum Guard {
     Look,
     /// It is the guest that is meant.
     Identity,
+    /// No cluster manages it, for a command that is not for such a guest.
+    Unmanaged,
     /// It is on, or the plan is about to start it.
     Present(Effect),
     /// Nothing holds it; the number is where to look again.
@@ -198,6 +213,6 @@ pub enum Guard {
     Partners,
     /// What is so before the first power action: process and boot.
     Baseline,
-    /// From here on the guest may be anything until it is verified.
-    Disrupt(Effect),
+    /// From here on the guest may be anything until it is verified; or, without verification, is seen to run.
+    Disrupt(Effect, bool),
 }

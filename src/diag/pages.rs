@@ -36,6 +36,7 @@ macro_rules! pages {
 pages! {
     "command/dynamic",
     "command/missing-argument",
+    "command/not-reading",
     "command/option-like-value",
     "command/script-interpolation",
     "command/shell-syntax",

@@ -73,22 +73,19 @@ fn form(writer: &mut Writer<'_>, sep: Sep, form: &SigForm) {
     if let Some(whom) = &form.whom {
         writer.copy(Sep::Space, whom.span);
     }
-    let mut at_deadline = form.at_deadline.as_ref();
+    // They may stand in any order.
+    let mut phrases: Vec<&Name> = form.at_deadline.iter().chain(&form.unless).collect();
+    phrases.sort_by_key(|phrase| phrase.span.start);
+    let mut phrases = phrases.into_iter().peekable();
     let mut within = form.within.as_ref();
-    // The two may stand in either order.
-    while at_deadline.is_some() || within.is_some() {
-        let within_first = match (&at_deadline, &within) {
-            (Some(at), Some(within)) => within.span.start < at.span.start,
-            (at, _) => at.is_none(),
-        };
+    while phrases.peek().is_some() || within.is_some() {
+        let phrase = phrases.next_if(|phrase| within.is_none_or(|within| phrase.span.start < within.span.start));
         writer.word(Sep::Tight, ",");
-        if within_first {
+        if let Some(phrase) = phrase {
+            writer.words(Sep::Soft, &phrase.text);
+        } else if let Some(within) = within.take() {
             writer.word(Sep::Soft, "within");
-            if let Some(within) = within.take() {
-                expr(writer, Sep::Space, within);
-            }
-        } else if let Some(at) = at_deadline.take() {
-            writer.words(Sep::Soft, &at.text);
+            expr(writer, Sep::Space, within);
         }
     }
 }

@@ -31,7 +31,8 @@ pub use world::{Desk, HostsWorld};
 use crate::run::{Greeting, Reply, Request, Trouble};
 use blame::End;
 use folder::Folder;
-use session::{Lost, Plan, Session};
+use frames::Ended;
+use session::{Asked, Lost, Plan, Session};
 
 /// What a login may take besides connecting: each of its steps is bounded by ssh, this bounds their sum.
 const LOGIN: Duration = Duration::from_secs(20);
@@ -47,6 +48,13 @@ pub struct Hosts {
     folder: Folder,
     opening: Arc<Semaphore>,
     state: Mutex<State>,
+}
+
+/// A changing command whose time is out, and which goes on.
+pub struct GoesOn {
+    host: String,
+    started: Instant,
+    asked: Asked,
 }
 
 /// A session is for a host and, where it is raised by sudo, the user that it was raised to.
@@ -90,6 +98,33 @@ impl Hosts {
     /// # Errors
     /// Every [`Trouble`]; each says whether the command may have been carried out.
     pub async fn run(&self, request: &Request) -> Result<Reply, Trouble> {
+        self.run_or_leave(request).await.0
+    }
+
+    /// The same; with a changing command that goes on when its time is out comes what waits for its end.
+    pub async fn run_or_leave(&self, request: &Request) -> (Result<Reply, Trouble>, Option<GoesOn>) {
+        let (started, mut asked) = match self.start(request).await {
+            Ok(under_way) => under_way,
+            Err(trouble) => return (Err(trouble), None),
+        };
+        if let Ok(answer) = tokio::time::timeout(request.within, asked.answer()).await {
+            return (self.reply(&request.host, started, answer), None);
+        }
+        let timeout = Trouble::Timeout { host: request.host.clone(), after: request.within };
+        (Err(timeout), (!request.reading).then_some(GoesOn { host: request.host.clone(), started, asked }))
+    }
+
+    /// Waits for the end of what went on.
+    ///
+    /// # Errors
+    /// When the connection was lost before it.
+    pub async fn end_of(&self, mut left: GoesOn) -> Result<Reply, Trouble> {
+        let answer = left.asked.answer().await;
+        self.reply(&left.host, left.started, answer)
+    }
+
+    /// Hands a request to its host.
+    async fn start(&self, request: &Request) -> Result<(Instant, Asked), Trouble> {
         let host = &request.host;
         let endpoint = self.endpoint(host)?;
         if let Some(why) = courier::objection(request) {
@@ -102,24 +137,26 @@ impl Hosts {
             // then known not to have started.
             session.greeted().await.map_err(|end| self.not_connected(host, end))?;
         }
-        let mut asked = session.ask(request, turn);
+        let asked = session.ask(request, turn);
         // Its time begins when the connection is open. A connection that is over already, greeted or not, has answered
         // the request too, and that answer knows whether it was sent.
         let _ = session.greeted().await;
-        let started = Instant::now();
-        match tokio::time::timeout(request.within, asked.answer()).await {
-            Ok(Ok(ended)) => Ok(Reply {
+        Ok((Instant::now(), asked))
+    }
+
+    fn reply(&self, host: &str, started: Instant, answer: Result<Ended, Lost>) -> Result<Reply, Trouble> {
+        match answer {
+            Ok(ended) => Ok(Reply {
                 code: ended.code,
                 stdout: ended.stdout,
                 stderr: ended.stderr,
                 truncated: ended.truncated,
                 took: started.elapsed(),
             }),
-            Ok(Err(Lost { end, sent })) => Err(match sent && end.greeted {
-                true => Trouble::Unknown { host: host.clone(), why: end.why },
-                false => self.not_connected(host, end),
-            }),
-            Err(_) => Err(Trouble::Timeout { host: host.clone(), after: request.within }),
+            Err(Lost { end, sent }) if sent && end.greeted => {
+                Err(Trouble::Unknown { host: host.to_string(), why: end.why })
+            }
+            Err(Lost { end, .. }) => Err(self.not_connected(host, end)),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::Hosts;
+use super::{GoesOn, Hosts};
 use crate::code::SecretSource;
 use crate::machine::{Answer, Datum, Effect, EffectId, Greeting, Reply, Run, Trouble};
 use crate::run::{self, Request, World};
@@ -34,8 +34,9 @@ pub struct HostsWorld {
     become_users: Arc<BTreeMap<String, String>>,
     began: Instant,
     under_way: usize,
-    send: mpsc::UnboundedSender<(EffectId, Answer)>,
-    receive: mpsc::UnboundedReceiver<(EffectId, Answer)>,
+    /// Answers, and whether the same effect gives another.
+    send: mpsc::UnboundedSender<(EffectId, Answer, bool)>,
+    receive: mpsc::UnboundedReceiver<(EffectId, Answer, bool)>,
 }
 
 impl HostsWorld {
@@ -64,9 +65,17 @@ impl World for HostsWorld {
         let (hosts, desk, send) = (self.hosts.clone(), self.desk.clone(), self.send.clone());
         let become_users = self.become_users.clone();
         tokio::spawn(async move {
-            let answer = carry_out(&hosts, &desk, &become_users, effect).await;
             // Nobody listens only when the run is over.
-            let _ = send.send((id, answer));
+            let say = |answer, more| drop(send.send((id, answer, more)));
+            if let Effect::Run(run) = effect {
+                let (answer, left) = command(&hosts, desk.as_ref(), &become_users, *run).await;
+                say(Answer::Ran(answer.map(reply).map_err(trouble)), left.is_some());
+                if let Some(left) = left {
+                    say(Answer::EndedLate(hosts.end_of(left).await.map(reply).map_err(trouble)), false);
+                }
+            } else {
+                say(carry_out(&hosts, &desk, effect).await, false);
+            }
         });
     }
 
@@ -74,8 +83,8 @@ impl World for HostsWorld {
         if self.under_way == 0 {
             return None;
         }
-        let (id, answer) = self.receive.recv().await?;
-        self.under_way -= 1;
+        let (id, answer, more) = self.receive.recv().await?;
+        self.under_way -= usize::from(!more);
         Some((self.now(), id, answer))
     }
 
@@ -84,14 +93,8 @@ impl World for HostsWorld {
     }
 }
 
-async fn carry_out(
-    hosts: &Hosts,
-    desk: &Arc<dyn Desk>,
-    become_users: &BTreeMap<String, String>,
-    effect: Effect,
-) -> Answer {
+async fn carry_out(hosts: &Hosts, desk: &Arc<dyn Desk>, effect: Effect) -> Answer {
     match effect {
-        Effect::Run(run) => Answer::Ran(command(hosts, desk.as_ref(), become_users, *run).await),
         Effect::Reach { host } => Answer::Reached(hosts.greet_fresh(&host).await.map(greeting).map_err(trouble)),
         Effect::Port { host, port } => Answer::Truth(hosts.port(&host, port).await.map_err(trouble)),
         Effect::Http { url } => {
@@ -110,7 +113,7 @@ async fn carry_out(
             let desk = desk.clone();
             Answer::Confirmed(tokio::task::spawn_blocking(move || desk.confirm(&question)).await.unwrap_or(false))
         }
-        Effect::Forget { .. } => Answer::Slept,
+        Effect::Forget { .. } | Effect::Run(_) => Answer::Slept,
     }
 }
 
@@ -119,29 +122,29 @@ async fn command(
     desk: &dyn Desk,
     become_users: &BTreeMap<String, String>,
     run: Run,
-) -> Result<Reply, Trouble> {
-    let host = run.host.clone();
+) -> (Result<run::Reply, run::Trouble>, Option<GoesOn>) {
+    match request(desk, become_users, run) {
+        Ok(request) => hosts.run_or_leave(&request).await,
+        Err(why) => (Err(run::Trouble::Refused { host: "controller".to_string(), why }), None),
+    }
+}
+
+/// The request that a command is, with the secrets that it needs; else why one of these is not there.
+fn request(desk: &dyn Desk, become_users: &BTreeMap<String, String>, run: Run) -> Result<Request, String> {
     let text = |datum: Datum| match datum {
         Datum::Text(text) => Ok(text),
-        Datum::Secret(source) => {
-            desk.secret(&source).map_err(|why| Trouble::Refused { host: "controller".to_string(), why })
-        }
+        Datum::Secret(source) => desk.secret(&source),
     };
-    let mut env = Vec::new();
-    for (name, datum) in run.env {
-        env.push((name, text(datum)?));
-    }
-    let stdin = run.stdin.map(text).transpose()?.unwrap_or_default().into_bytes();
-    let request = Request {
-        user: run.user.or_else(|| become_users.get(&host).cloned()),
-        host,
+    let env = run.env.into_iter().map(|(name, datum)| Ok((name, text(datum)?))).collect::<Result<_, String>>()?;
+    Ok(Request {
+        user: run.user.or_else(|| become_users.get(&run.host).cloned()),
+        host: run.host,
         argv: run.argv,
         env,
-        stdin,
+        stdin: run.stdin.map(text).transpose()?.unwrap_or_default().into_bytes(),
         within: Duration::from_millis(run.within),
         reading: run.reading,
-    };
-    hosts.run(&request).await.map(reply).map_err(trouble)
+    })
 }
 
 fn reply(reply: run::Reply) -> Reply {

@@ -43,6 +43,8 @@ enum Due {
     Answer(EffectId, Answer),
     /// A command on a machine ends, if the machine is still in the boot in which it began.
     Ran(EffectId, Ended),
+    /// One that went on when its time was out.
+    RanLate(EffectId, Ended),
     Change(String, Change),
 }
 
@@ -168,20 +170,23 @@ impl Lab {
         let Said { takes, mut reply } = self.command(&run);
         reply.took = takes;
         if takes > run.within {
-            let trouble = Trouble::Timeout { host: run.host, after: run.within };
+            let trouble = Trouble::Timeout { host: run.host.clone(), after: run.within };
             self.answer(run.within, id, Answer::Ran(Err(trouble)));
+            if !run.reading {
+                self.at(takes, Due::RanLate(id, Ended { host: run.host, boot, reply }));
+            }
         } else {
             self.at(takes, Due::Ran(id, Ended { host: run.host, boot, reply }));
         }
     }
 
     /// The reply, or the lost connection of a machine that went down meanwhile.
-    fn ended(&self, ended: Ended) -> Answer {
+    fn ended(&self, ended: Ended) -> Result<Reply, Trouble> {
         match self.machines.get(&ended.host) {
-            Some(machine) if machine.running && machine.boot == ended.boot => Answer::Ran(Ok(ended.reply)),
+            Some(machine) if machine.running && machine.boot == ended.boot => Ok(ended.reply),
             _ => {
                 let why = "the connection was lost before the reply".to_string();
-                Answer::Ran(Err(Trouble::Unknown { host: ended.host, why }))
+                Err(Trouble::Unknown { host: ended.host, why })
             }
         }
     }
@@ -254,7 +259,8 @@ impl World for Lab {
             match due {
                 Due::Act(id, effect) => self.act(id, effect),
                 Due::Answer(id, answer) => return Some((at, id, answer)),
-                Due::Ran(id, ended) => return Some((at, id, self.ended(ended))),
+                Due::Ran(id, ended) => return Some((at, id, Answer::Ran(self.ended(ended)))),
+                Due::RanLate(id, ended) => return Some((at, id, Answer::EndedLate(self.ended(ended)))),
                 Due::Change(host, change) => self.changed(&host, change),
             }
         }

@@ -38,6 +38,22 @@ impl State {
             (Awaiting::Reached { host, slot, lenient, wanted }, Answer::Reached(result)) => {
                 self.reached(i, &host, slot, lenient, wanted, result, out);
             }
+            (Awaiting::NewBoot { host, slot }, Answer::Reached(result)) => {
+                let is_new = match result {
+                    Ok(greeting) => self.is_new_boot(i, &host, greeting, out),
+                    Err(trouble) => {
+                        self.fibers[i].last_said = sentence(&trouble);
+                        false
+                    }
+                };
+                if is_new {
+                    // Now the probe itself.
+                    let pc = self.fibers[i].frames.last().map_or(0, |frame| frame.pc.saturating_sub(1));
+                    self.jump(i, pc);
+                } else {
+                    self.set(i, slot, Value::Bool(false));
+                }
+            }
             (Awaiting::Baseline(guest), Answer::Reached(result)) => {
                 let facts = self.guest(i, &guest).facts.clone().unwrap_or_default();
                 let boot_id = result.ok().map(|greeting| greeting.boot_id);
@@ -70,6 +86,7 @@ impl State {
                 self.note(i, NoteKind::Warned(format!("the notification to `{channel}` was not sent: {why}")), out);
             }
             (Awaiting::Confirmed(_), Answer::Confirmed(true)) | (Awaiting::Notified(_), Answer::Notified(None)) => {}
+            (Awaiting::Settled(guest), Answer::Slept) => self.never_settled(i, &guest, out),
             (Awaiting::GuestSeen { guest, others }, Answer::Ran(result)) => {
                 self.guest_seen(i, guest, others, result, out);
             }
@@ -235,8 +252,7 @@ impl State {
         result: Result<Greeting, Trouble>,
         out: &mut Stepped,
     ) {
-        let now = self.now;
-        let state = self.guest(i, host).clone();
+        let disrupted = self.guest(i, host).disrupted;
         let truth = match result {
             Err(trouble) => {
                 self.fibers[i].last_said = sentence(&trouble);
@@ -247,35 +263,37 @@ impl State {
                 }
                 !wanted
             }
-            Ok(greeting) if !state.disrupted => {
+            Ok(greeting) if !disrupted => {
                 self.fibers[i].last_said = format!("a fresh connection, boot {}", start(&greeting.boot_id));
                 wanted
             }
-            Ok(greeting) => {
-                let old = state.baseline.as_ref().and_then(|baseline| baseline.boot_id.clone());
-                let is_new = match &old {
-                    // The kernel of a container is its host's, whose boot id stays: its process tells.
-                    Some(old) => *old != greeting.boot_id || state.new_process.is_some(),
-                    // Without the old boot's id its age tells: a boot after the power action is a new one.
-                    None => greeting.uptime < now.saturating_sub(state.disrupted_at),
-                };
-                if is_new {
-                    self.fibers[i].last_said = match &old {
-                        Some(old) if *old == greeting.boot_id => {
-                            "a fresh connection, a new process on the hypervisor".to_string()
-                        }
-                        _ => format!("a fresh connection, new boot {}", start(&greeting.boot_id)),
-                    };
-                    self.guest(i, host).new_boot = Some(greeting.boot_id);
-                    self.settle(i, host, out);
-                    true
-                } else {
-                    self.fibers[i].last_said = "the old system still answers".to_string();
-                    false
-                }
-            }
+            Ok(greeting) => self.is_new_boot(i, host, greeting, out),
         };
         self.set(i, slot, Value::Bool(truth));
+    }
+
+    /// Whether a connection is to another boot than the one before the power action.
+    fn is_new_boot(&mut self, i: usize, host: &str, greeting: Greeting, out: &mut Stepped) -> bool {
+        let now = self.now;
+        let state = self.guest(i, host);
+        let old = state.baseline.as_ref().and_then(|baseline| baseline.boot_id.clone());
+        let is_new = match &old {
+            // The kernel of a container is its host's, whose boot id stays: its process tells.
+            Some(old) => *old != greeting.boot_id || state.new_process.is_some(),
+            // Without the old boot's id its age tells: a boot after the power action is a new one.
+            None => greeting.uptime < now.saturating_sub(state.disrupted_at),
+        };
+        if !is_new {
+            self.fibers[i].last_said = "the old system still answers".to_string();
+            return false;
+        }
+        self.fibers[i].last_said = match &old {
+            Some(old) if *old == greeting.boot_id => "a fresh connection, a new process on the hypervisor".to_string(),
+            _ => format!("a fresh connection, new boot {}", start(&greeting.boot_id)),
+        };
+        self.guest(i, host).new_boot = Some(greeting.boot_id);
+        self.settle(i, host, out);
+        true
     }
 
     fn command_ended(
@@ -358,8 +376,11 @@ impl State {
                 return;
             }
             Trouble::Timeout { host, after } => {
-                let what = if command.left { "is left to finish" } else { "was ended" };
+                let what = if reading { "was ended" } else { "goes on there" };
                 let message = format!("`{}` on `{host}` did not end within {} and {what}", command.text, about(*after));
+                if !reading {
+                    self.leave(i, guest, host, &command.text);
+                }
                 self.fail(i, failed("timeout", message, host), out);
                 return;
             }

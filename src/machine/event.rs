@@ -132,6 +132,8 @@ pub enum Purpose {
 pub enum Answer {
     /// To `Run`.
     Ran(Result<Reply, Trouble>),
+    /// To `Run`, after a timeout: the command that went on has ended, or the connection to it was lost.
+    EndedLate(Result<Reply, Trouble>),
     /// To `Reach`.
     Reached(Result<Greeting, Trouble>),
     /// To `Port` and `Http`.

@@ -236,11 +236,36 @@ impl State {
                 let guest = self.host_of(i, guest)?;
                 self.guard(i, guard, &guest, out);
             }
-            I::JumpIfDisrupted(guest, wanted, to) => {
+            I::Settled(guest) => {
                 let guest = self.host_of(i, guest)?;
-                let state = self.guest(i, &guest);
-                if (state.disrupted && !state.keep_off) == *wanted {
+                self.settled(i, &guest, out);
+            }
+            I::JumpIfDisrupted(guest, to) => {
+                let guest = self.host_of(i, guest)?;
+                if self.guest(i, &guest).disrupted {
                     self.jump(i, *to);
+                }
+            }
+            I::JumpUnlessProves(guest, proof, to) => {
+                let guest = self.host_of(i, guest)?;
+                if !self.proves(i, &guest, *proof) {
+                    self.jump(i, *to);
+                }
+            }
+            I::Disrupted(slot) => {
+                let guests = self.fibers[i].guests.iter();
+                let disrupted = guests.filter(|(_, state)| state.disrupted && !state.keep_off);
+                let disrupted = disrupted.map(|(name, _)| Value::Host(name.clone())).collect();
+                self.set(i, *slot, Value::List(disrupted));
+            }
+            I::Recovered(slot) => {
+                if let Value::Failure(failed) = self.get(i, *slot) {
+                    self.note(i, NoteKind::Warned(format!("recovered from: {}", failed.message)), out);
+                }
+            }
+            I::FailAs(slot) => {
+                if let Value::Failure(failed) = self.get(i, *slot) {
+                    self.fail(i, failed, out);
                 }
             }
             I::JumpIfFailing(to) => {
@@ -382,6 +407,18 @@ impl State {
         out: &mut Stepped,
     ) -> Result<(), String> {
         let first = args.first().ok_or("a probe asks about something")?;
+        let unproven = match builtin {
+            Builtin::Port => Some(self.host_of(i, first)?).filter(|host| self.guest(i, host).is_unproven()),
+            // Whose address it is nobody knows: perhaps that of a guest that is on its way down.
+            Builtin::Http => {
+                self.fibers[i].guests.iter().find(|(_, state)| state.is_unproven()).map(|(host, _)| host.clone())
+            }
+            _ => None,
+        };
+        if let Some(host) = unproven {
+            self.ask(i, Effect::Reach { host: host.clone() }, Awaiting::NewBoot { host, slot }, out);
+            return Ok(());
+        }
         match builtin {
             Builtin::Ssh | Builtin::NotSsh => {
                 let host = self.host_of(i, first)?;

@@ -3,7 +3,7 @@
 use super::event::{Effect, Ending, NoteKind, Purpose, Run};
 use super::state::{Awaiting, Facts, GuestState, State, Way};
 use super::{Stepped, eval::about};
-use crate::code::{Effect as Kind, Guard, Role, Slot, Value, WhenLocked};
+use crate::code::{Effect as Kind, Guard, Proof, Role, Slot, Value, WhenLocked};
 
 /// How long a look may take, in milliseconds.
 const LOOK: u64 = 30_000;
@@ -52,6 +52,7 @@ impl State {
                 }
             }
             Guard::Identity => self.guard_identity(i, guest, out),
+            Guard::Unmanaged => self.guard_unmanaged(i, guest, out),
             Guard::Present(effect) => self.guard_present(i, guest, *effect, out),
             Guard::Unlocked(when, again) => self.guard_unlocked(i, guest, *when, *again, out),
             Guard::Agent(slot) => self.guard_agent(i, guest, *slot, out),
@@ -80,11 +81,13 @@ impl State {
                 let effect = Effect::Reach { host: guest.to_string() };
                 self.ask(i, effect, Awaiting::Baseline(guest.to_string()), out);
             }
-            Guard::Disrupt(effect) => {
+            Guard::Disrupt(effect, verify) => {
                 let now = self.now;
                 let state = self.guest(i, guest);
                 state.was_disrupted = state.disrupted;
                 state.disrupted = true;
+                // Starting it again, after all, asks for no more than the plan did.
+                state.unverified = !verify || (state.was_disrupted && state.unverified);
                 state.disrupted_at = now;
                 state.new_boot = None;
                 state.new_process = None;
@@ -171,6 +174,15 @@ impl State {
                 let seen = format!("{id} on `{hypervisor}` is `{}`", facts.name);
                 self.note(i, NoteKind::Guarded { guard: "identity".to_string(), seen }, out);
             }
+        }
+    }
+
+    fn guard_unmanaged(&mut self, i: usize, guest: &str, out: &mut Stepped) {
+        if let Some(state) = self.facts(i, guest).managed {
+            let message = format!(
+                "managed: the cluster keeps `{guest}` {state}, and would act against this; write `restart(guest)`, `shutdown(guest)` or `start(guest)`, which ask the cluster"
+            );
+            self.refuse(i, message, guest, out);
         }
     }
 
@@ -282,13 +294,19 @@ impl State {
 
     /// A guest whose every proof is there is no longer disrupted.
     pub(super) fn settle(&mut self, i: usize, guest: &str, out: &mut Stepped) {
-        let Some(host) = self.code.hosts.get(guest).cloned() else { return };
+        let (ssh, agent) = (self.proves(i, guest, Proof::Ssh), self.proves(i, guest, Proof::Agent));
         let state = self.guest(i, guest);
-        let is_guest = host.role == Role::Guest;
-        let agent = !is_guest || state.agent || !host.proof.iter().any(|proof| proof == "agent");
-        if state.disrupted && state.new_boot.is_some() && agent {
+        let is_new = state.new_boot.is_some() || state.new_process.is_some();
+        if is_new && (state.new_boot.is_some() || !ssh) && (state.agent || !agent) {
             self.verified(i, guest, out);
         }
+    }
+
+    /// Whether a host is to prove this after a power action. A plan that leaves the verification out still has to see
+    /// that the guest runs.
+    pub(super) fn proves(&mut self, i: usize, host: &str, proof: Proof) -> bool {
+        let unverified = self.guest(i, host).unverified;
+        self.code.hosts.get(host).is_some_and(|facts| facts.proves(proof)) && (proof == Proof::Power || !unverified)
     }
 
     pub(super) fn verified(&mut self, i: usize, guest: &str, out: &mut Stepped) {

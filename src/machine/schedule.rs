@@ -22,6 +22,10 @@ impl State {
                 self.windows = windows;
                 self.begin_plan(self.code.entry, None, Vec::new(), &mut out);
             }
+            Event::Result { id, at, answer: Answer::EndedLate(result) } => {
+                self.now = self.now.max(at);
+                self.ended_late(id, result, &mut out);
+            }
             Event::Result { id, at, answer } => {
                 self.now = self.now.max(at);
                 if let Some(fiber) = self.waiting.remove(&id) {
@@ -98,15 +102,17 @@ impl State {
         let header = &code.plans[plan];
         let run = self.runs.len();
         let first = self.fibers.len();
-        let own = [header.name.clone()];
+        let before = self.runs.iter().filter(|run| run.plan == plan).count();
+        let name = if before == 0 { header.name.clone() } else { format!("{} ({})", header.name, before + 1) };
+        let own = [name.clone()];
         let hosts: &[String] = if header.is_site { &own } else { &header.targets };
         self.fibers.extend(hosts.iter().map(|host| Fiber { run, host: host.clone(), ..Fiber::default() }));
         let end = self.fibers.len();
-        self.runs.push(PlanRun { plan, first, end, parent, args, stopped: None, over: false });
+        self.runs.push(PlanRun { plan, name: name.clone(), first, end, parent, args, stopped: None, over: false });
         out.notes.push(Note {
             at: self.now,
-            plan: header.name.clone(),
-            guest: header.name.clone(),
+            plan: name.clone(),
+            guest: name,
             kind: NoteKind::PlanBegan(if header.is_site { Vec::new() } else { header.targets.clone() }),
         });
     }
@@ -349,6 +355,7 @@ impl State {
         let id = self.next_id();
         self.waiting.insert(id, i);
         self.fibers[i].awaiting = Some(awaiting);
+        self.fibers[i].effect = Some(id);
         out.effects.push((id, effect));
     }
 
@@ -366,8 +373,7 @@ impl State {
 
     pub(super) fn note(&self, i: usize, kind: NoteKind, out: &mut Stepped) {
         let fiber = &self.fibers[i];
-        let plan = self.runs.get(fiber.run).map_or(self.code.entry, |run| run.plan);
-        let plan = self.code.plans[plan].name.clone();
+        let plan = self.runs.get(fiber.run).map_or_else(String::new, |run| run.name.clone());
         out.notes.push(Note { at: self.now, plan, guest: fiber.host.clone(), kind });
     }
 }

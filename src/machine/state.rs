@@ -17,14 +17,31 @@ pub struct State {
     pub(super) waiting: BTreeMap<EffectId, usize>,
     pub(super) runs: Vec<PlanRun>,
     pub(super) windows: Vec<Vec<(i64, i64)>>,
+    /// Changing commands that were at work when their time was out.
+    pub(super) left: BTreeMap<EffectId, Left>,
     /// How often a person wanted the run to stop.
     pub(super) interrupts: u32,
+}
+
+/// A changing command that goes on although nobody waits for it.
+#[derive(Clone, Debug)]
+pub(super) struct Left {
+    /// The guest that it was for.
+    pub(super) guest: String,
+    /// Where it runs.
+    pub(super) host: String,
+    /// As written.
+    pub(super) text: String,
+    /// Why nobody will know when it has ended.
+    pub(super) lost: Option<String>,
 }
 
 /// A plan under way.
 #[derive(Clone, Debug)]
 pub(super) struct PlanRun {
     pub(super) plan: usize,
+    /// As the report calls it: a plan that runs again is another row.
+    pub(super) name: String,
     /// Its fibers: from here,
     pub(super) first: usize,
     /// to before here.
@@ -55,6 +72,8 @@ pub(super) struct Fiber {
     pub(super) waits: Vec<Wait>,
     pub(super) pendings: Vec<Pending>,
     pub(super) awaiting: Option<Awaiting>,
+    /// The effect whose answer it waits for, or had last.
+    pub(super) effect: Option<EffectId>,
     pub(super) guests: BTreeMap<String, GuestState>,
     /// Guests that ran on this hypervisor before it restarted, and have not been seen since.
     pub(super) guests_to_see: Vec<String>,
@@ -133,6 +152,8 @@ pub(super) enum Awaiting {
     Evidence(Slot, String),
     /// A connection for `ssh` or `not ssh`.
     Reached { host: String, slot: Slot, lenient: Lenient, wanted: bool },
+    /// A connection that shows whether a new boot answers, before anything else of it counts; then the probe is asked.
+    NewBoot { host: String, slot: Slot },
     /// A connection that shows the boot before the first power action.
     Baseline(String),
     /// A truth.
@@ -149,6 +170,8 @@ pub(super) enum Awaiting {
     GuestBack { guest: String, until: u64 },
     /// The pause before it is asked again.
     GuestPause { guest: String, until: u64 },
+    /// The end of what was left at work for a guest.
+    Settled(String),
     /// The end of a plan.
     Plan,
 }
@@ -172,8 +195,17 @@ pub struct GuestState {
     pub new_process: Option<String>,
     /// Whether the agent of the new system answered.
     pub agent: bool,
+    /// Whether the plan leaves its verification out, and only sees that it runs.
+    pub unverified: bool,
     /// Whether the plan means to leave it off.
     pub keep_off: bool,
+}
+
+impl GuestState {
+    /// Whether its power was changed, and no answer of it is known to be the new system's.
+    pub(super) fn is_unproven(&self) -> bool {
+        self.disrupted && self.new_boot.is_none() && self.new_process.is_none()
+    }
 }
 
 /// What is so before the first power action.
@@ -204,6 +236,8 @@ pub struct Facts {
     pub template: bool,
     /// What holds it: `backup`, `migrate`, `snapshot`.
     pub lock: Option<String>,
+    /// The state that its cluster keeps it in, where a cluster manages it.
+    pub managed: Option<String>,
     /// `running`, `stopped`, `paused`.
     pub power: String,
     /// The hypervisor's process for it and that process's start.
@@ -225,6 +259,7 @@ impl Facts {
                 "uuid" => facts.uuid = some,
                 "template" => facts.template = value == "yes",
                 "lock" => facts.lock = some,
+                "ha" => facts.managed = some.filter(|state| state != "ignored"),
                 "power" => facts.power = value,
                 "process" => facts.process = value,
                 _ => {}
@@ -245,6 +280,7 @@ impl State {
             waiting: BTreeMap::new(),
             runs: Vec::new(),
             windows: Vec::new(),
+            left: BTreeMap::new(),
             interrupts: 0,
         }
     }

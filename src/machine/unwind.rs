@@ -86,12 +86,14 @@ impl State {
                     }
                     (HandlerKind::Recover(slot, pc), Way::End(Ending::Failed(failed))) => {
                         let failed = failed.clone();
-                        self.note(i, NoteKind::Warned(format!("recovered from: {}", failed.message)), out);
                         self.set(i, slot, Value::Failure(failed));
                         self.jump(i, pc);
                         return;
                     }
-                    (HandlerKind::Retry { left, every, from }, Way::End(Ending::Failed(failed))) if left > 1 => {
+                    (HandlerKind::Retry { left, every, from }, Way::End(Ending::Failed(failed)))
+                        // What goes on may still succeed: it is not started again.
+                        if left > 1 && !self.goes_on(i) =>
+                    {
                         self.note(i, NoteKind::Again(failed.message.clone()), out);
                         let kind = HandlerKind::Retry { left: left - 1, every, from };
                         self.push_handler(i, kind);

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use super::harmless;
-use crate::code::{Builtin, Callee, Code, Effect, Expr, Guard, Instruction as I, Plan, Slot, Value, duration_text};
+use crate::code::{
+    Builtin, Callee, Code, Effect, Expr, Guard, Instruction as I, Plan, Proof, Slot, Value, duration_text,
+};
 use crate::machine::{evaluate, words};
 
 /// Calls within calls are followed this deep; the checker refuses recursion, so this is only a net.
@@ -15,7 +17,8 @@ pub fn dry_run(code: &Code) -> String {
     let first = code.entry;
     let others = (0..code.plans.len()).filter(|plan| *plan != first);
     for plan in std::iter::once(first).chain(others) {
-        View { code, text: &mut text, last: String::new() }.plan(&code.plans[plan]);
+        View { code, text: &mut text, last: String::new(), disrupted: Vec::new(), verify: false }
+            .plan(&code.plans[plan]);
     }
     text
 }
@@ -25,6 +28,10 @@ struct View<'v> {
     text: &'v mut String,
     /// The last line, so that what repeats for a loop is not said twice.
     last: String,
+    /// The hosts whose power was changed up to here.
+    disrupted: Vec<String>,
+    /// Whether a success can leave one of them to be verified.
+    verify: bool,
 }
 
 impl View<'_> {
@@ -51,6 +58,8 @@ impl View<'_> {
         for (target, longest) in plan.targets.iter().zip(&plan.longest) {
             let _ = writeln!(self.text, "\n{target}: at most {}", duration_text(*longest / 1000 * 1000));
             self.last.clear();
+            self.disrupted.clear();
+            self.verify = plan.verify;
             let proc = &self.code.procs[plan.body];
             let mut slots = vec![Value::None; proc.slots];
             for (slot, initial) in slots.iter_mut().zip(&proc.initial) {
@@ -60,6 +69,13 @@ impl View<'_> {
                 *first = Value::Host(target.clone());
             }
             self.walk(plan.body, slots, 0);
+            let is_guest = |host: &&String| self.code.hosts.get(*host).is_some_and(|facts| facts.proves(Proof::Power));
+            let guests: Vec<&str> = self.disrupted.iter().filter(is_guest).map(String::as_str).collect();
+            if !guests.is_empty() {
+                let hosts = guests.join(", ");
+                self.line(0, "where it fails, or is stopped");
+                self.line(1, &format!("+ guard ensure running: {hosts}, if disrupted and off, is started again"));
+            }
         }
         self.text.push('\n');
     }
@@ -97,8 +113,30 @@ impl View<'_> {
                     pc = *to;
                     continue;
                 }
+                I::JumpUnlessProves(host, proof, to) => {
+                    let host = self.value(&slots, host).to_string();
+                    if self.code.hosts.get(&host).is_some_and(|facts| !facts.proves(*proof)) {
+                        pc = *to;
+                    }
+                    continue;
+                }
+                I::Next(list, _, _, end) if slots.get(list.0) == Some(&Value::List(Vec::new())) => {
+                    pc = *end;
+                    continue;
+                }
+                // What is done about a failure is open too; the way around it is the jump before it.
+                I::Try(Some((_, at)), _) => {
+                    if let Some(I::Jump(to)) = at.checked_sub(1).and_then(|before| body.instructions.get(before)) {
+                        open = open.max(*to);
+                    }
+                }
                 I::Return(_) if pc > open => return,
                 _ => {}
+            }
+            // Guards at the end of a plan have no place in it.
+            let is_guard = body.marks.get(*mark).is_some_and(|mark| *mark.place == *"" && is_own && step > 0);
+            if is_guard && !self.verify || matches!(instruction, I::Recovered(_)) && !is_own {
+                continue;
             }
             if *mark != step {
                 step = *mark;
@@ -183,7 +221,13 @@ impl View<'_> {
                     self.line(depth, "+ guard partners: what is never down together with it is up");
                 }
             }
-            I::Guard(guard, _) => {
+            I::Guard(guard, guest) => {
+                if let Guard::Disrupt(..) = guard {
+                    let guest = self.value(slots, guest).to_string();
+                    if !self.disrupted.contains(&guest) {
+                        self.disrupted.push(guest);
+                    }
+                }
                 if let Some(text) = guard_text(guard) {
                     self.line(depth, &format!("+ guard {text}"));
                 }
@@ -192,6 +236,13 @@ impl View<'_> {
                 let name = self.code.plans[*plan].name.clone();
                 self.line(depth, &format!("→ plan {name}, below"));
             }
+            I::Disrupted(slot) => {
+                // What the plan itself has verified on every way is not verified again.
+                let hosts = if self.verify { self.disrupted.as_slice() } else { &[] };
+                let hosts = hosts.iter().map(|host| Value::Host(host.clone())).collect();
+                set(slots, *slot, Value::List(hosts));
+            }
+            I::Recovered(_) => self.line(depth.saturating_sub(1), "where that fails:"),
             I::GuestsBack(_)
             | I::Evidence(..)
             | I::Jump(_)
@@ -213,7 +264,10 @@ impl View<'_> {
             | I::Return(_)
             | I::KeepOff(_)
             | I::JumpIfDisrupted(..)
+            | I::JumpUnlessProves(..)
+            | I::FailAs(_)
             | I::JumpIfFailing(_)
+            | I::Settled(_)
             | I::Verified(_) => {}
         }
     }
@@ -281,7 +335,8 @@ fn guard_text(guard: &Guard) -> Option<&'static str> {
             "guests: none of the hypervisor's guests is locked; which run is noted, and they are waited for after"
         }
         Guard::Baseline => "baseline: its process and boot before",
-        Guard::Look | Guard::Present(_) | Guard::Partners | Guard::Disrupt(_) => return None,
+        Guard::Unmanaged => "unmanaged: no cluster keeps its power by itself",
+        Guard::Look | Guard::Present(_) | Guard::Partners | Guard::Disrupt(..) => return None,
     })
 }
 

@@ -24,6 +24,7 @@ all:
       hosts:
         web: {vmid: 101, hypervisor: pve}
         files: {vmid: 120, hypervisor: pve, hostler_driver: proxmox_ct}
+        bare: {vmid: 130, hypervisor: pve, hostler_proof: [power, ssh]}
         wiki: {libvirt_domain: wiki, hypervisor: kvm, hostler_driver: libvirt}
     metal:
       hosts: {nas: {hypervisor: none}}

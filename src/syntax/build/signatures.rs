@@ -116,18 +116,20 @@ impl Builder<'_> {
     }
 
     fn form(&mut self, pair: Pair<'_>) -> SigLineKind {
-        let (mut items, mut effect, mut whom, mut at_deadline, mut within) = (Vec::new(), None, None, None, None);
+        let (mut items, mut effect, mut whom, mut within) = (Vec::new(), None, None, None);
+        let (mut at_deadline, mut unless): (Option<Name>, Option<Name>) = (None, None);
         for part in children(pair) {
             let span = self.span(&part);
             match part.as_rule() {
                 Rule::sig_item => items.extend(self.sig_item(part)),
                 Rule::effect => effect = Some(self.words(&part)),
                 Rule::whom => whom = Some(self.name(&part)),
-                Rule::at_deadline => {
+                Rule::at_deadline | Rule::unless => {
                     let words = self.words(&part);
-                    match &at_deadline {
+                    let place = if part.as_rule() == Rule::unless { &mut unless } else { &mut at_deadline };
+                    match place {
                         Some(Name { span: first, .. }) => self.report(errors::part_twice(span, &words.text, *first)),
-                        None => at_deadline = Some(words),
+                        None => *place = Some(words),
                     }
                 }
                 Rule::sig_within => self.once(&mut within, part, "within"),
@@ -135,7 +137,7 @@ impl Builder<'_> {
             }
         }
         match effect {
-            Some(effect) => SigLineKind::Form(SigForm { items, effect, whom, at_deadline, within }),
+            Some(effect) => SigLineKind::Form(SigForm { items, effect, whom, at_deadline, unless, within }),
             None => SigLineKind::Bad,
         }
     }

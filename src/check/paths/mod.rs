@@ -1,0 +1,409 @@
+//! Every way through a plan: what each has proven of the guests when a command changes their power, and how it leaves
+//! them (language, section 9).
+//!
+//! The walk follows the steps of a body and of all that it calls, and knows at each the ways that lead there: success,
+//! failure, `recover`, `finally`, and the end of a run that is stopped. What a way lacks before a command is the guards
+//! that the command gets; what a success leaves off is an error.
+
+mod conditions;
+mod path;
+
+use indexmap::{IndexMap, IndexSet};
+
+use super::program::{Callee, Command, Effect, Expr, Guards, ProcId, Slot, Step, StepKind, Whom};
+use super::{Checker, Value};
+use crate::text::Span;
+use path::{Known, Paths, Who};
+
+/// Loops are walked until nothing new is known; this is only a net.
+const ROUNDS: usize = 8;
+
+/// What the walk of a plan's body found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// What each command lacks on some way that leads to it, by procedure and place.
+    pub(super) guards: IndexMap<(ProcId, Span), Guards>,
+    /// Commands after which a success leaves the guest off.
+    pub(super) left_off: IndexSet<Span>,
+    /// Whether a success leaves a guest disrupted, so that it is to be verified.
+    pub(super) verify: bool,
+}
+
+/// What kind of guest a plan is about, as far as that matters here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Kind {
+    pub(super) driver: String,
+    /// Whether it is to prove ssh and the agent after a power action.
+    pub(super) ssh: bool,
+    pub(super) agent: bool,
+}
+
+impl Checker<'_> {
+    /// Walks a plan's body for one kind of subject.
+    pub(super) fn walk(&self, body: ProcId, kind: &Kind, found: &mut Found) {
+        let Some(proc) = &self.procs[body.0] else { return };
+        let mut walk = Walk { checker: self, kind, found, frames: 0, at: Vec::new() };
+        let mut slots = vec![None; proc.slots];
+        if proc.has_subject
+            && let Some(first) = slots.first_mut()
+        {
+            *first = Some(Who::Subject);
+        }
+        let mut frame = Frame { proc: body, slots, number: 0 };
+        let flow = walk.steps(&proc.body, Paths::start(), &mut frame);
+        let success = flow.next.and(&flow.returned).and(&flow.done);
+        for known in success.iter().flat_map(|path| path.guests()).filter(|known| !known.keep_off) {
+            walk.found.left_off.extend(known.off);
+            walk.found.verify |= known.disrupted;
+        }
+    }
+}
+
+/// A procedure under way.
+#[derive(Clone, Debug)]
+struct Frame {
+    proc: ProcId,
+    /// Which host each slot holds, where it holds one.
+    slots: Vec<Option<Who>>,
+    /// Tells frames of one procedure apart.
+    number: usize,
+}
+
+/// The ways out of some steps.
+#[derive(Clone, Debug, Default)]
+struct Flow {
+    /// On to the next step.
+    next: Paths,
+    /// A failure that `recover` sees.
+    failed: Paths,
+    /// A refusal, an unknown, a deadline or a person: `finally` runs, nothing recovers.
+    stopped: Paths,
+    /// `return`
+    returned: Paths,
+    /// `skip`
+    done: Paths,
+}
+
+impl Flow {
+    /// The same ways on, and everything else as well.
+    fn also(&mut self, other: &Flow) {
+        self.failed.add(&other.failed);
+        self.stopped.add(&other.stopped);
+        self.returned.add(&other.returned);
+        self.done.add(&other.done);
+    }
+}
+
+struct Walk<'w> {
+    checker: &'w Checker<'w>,
+    kind: &'w Kind,
+    found: &'w mut Found,
+    frames: usize,
+    /// The steps under way, the innermost last, without the library's.
+    at: Vec<Span>,
+}
+
+impl Walk<'_> {
+    fn steps(&mut self, steps: &[Step], from: Paths, frame: &mut Frame) -> Flow {
+        let mut flow = Flow { next: from, ..Flow::default() };
+        for step in steps {
+            if flow.next.is_empty() {
+                break;
+            }
+            let is_std = self.checker.modules.get(self.checker.decls[frame.proc.0].module).is_std;
+            if !is_std {
+                self.at.push(step.span);
+            }
+            let from = std::mem::take(&mut flow.next);
+            let mut after = self.step(step, from, frame);
+            if !is_std {
+                self.at.pop();
+            }
+            flow.also(&after);
+            flow.next = std::mem::take(&mut after.next);
+        }
+        flow
+    }
+
+    fn step(&mut self, step: &Step, from: Paths, frame: &mut Frame) -> Flow {
+        // Whatever is under way, the plan's deadline or a person may end it.
+        let stopped = from.clone();
+        let mut flow = match &step.kind {
+            StepKind::Run(command, _) => self.run(command, step.span, from, frame),
+            StepKind::Let(Slot(slot), value) => {
+                let who = self.who(Some(value), frame);
+                if let Some(place) = frame.slots.get_mut(*slot) {
+                    *place = who;
+                }
+                let failed = if asks(value) { from.clone() } else { Paths::default() };
+                Flow { next: from, failed, ..Flow::default() }
+            }
+            StepKind::Await { condition, .. } => {
+                let waited = from.map(path::Path::wait);
+                Flow { next: self.hold(&waited, condition, true, frame), failed: waited, ..Flow::default() }
+            }
+            StepKind::Require { condition, .. } => {
+                Flow { next: self.hold(&from, condition, true, frame), failed: from, ..Flow::default() }
+            }
+            StepKind::Call(callee, args) => self.call(callee, args, from, frame),
+            StepKind::If(branches, otherwise) => self.branches(branches, otherwise, from, frame),
+            StepKind::For(Slot(item), list, steps) => {
+                if let Some(place) = frame.slots.get_mut(*item) {
+                    *place = Some(Who::Each(step.span));
+                }
+                let failed = if asks(list) { from.clone() } else { Paths::default() };
+                let mut flow = self.rounds(steps, from, frame, Some(step.span));
+                flow.failed.add(&failed);
+                flow
+            }
+            StepKind::Retry(_, _, steps) => {
+                let mut entry = from;
+                let mut flow = Flow::default();
+                for _ in 0..ROUNDS {
+                    flow = self.steps(steps, entry.clone(), frame);
+                    // The next attempt begins as the last one failed, a pause later.
+                    let again = entry.clone().and(&flow.failed.map(path::Path::wait));
+                    if again == entry {
+                        break;
+                    }
+                    entry = again;
+                }
+                flow
+            }
+            StepKind::Try(body, recover, finally) => {
+                self.attempt(body, recover.as_ref().map(|(_, steps)| steps), finally.as_ref(), from, frame)
+            }
+            StepKind::Fail(_) => Flow { failed: from, ..Flow::default() },
+            StepKind::Skip(_) => Flow { done: from, ..Flow::default() },
+            StepKind::Return(value) => {
+                let failed = if value.as_ref().is_some_and(asks) { from.clone() } else { Paths::default() };
+                Flow { returned: from, failed, ..Flow::default() }
+            }
+            StepKind::KeepOff => {
+                let next = from.map(|path| path.change(&Who::Subject, |known| known.keep_off = true));
+                Flow { next, ..Flow::default() }
+            }
+            StepKind::Warn(value) | StepKind::Record(_, value) | StepKind::Confirm(value) => {
+                let failed = if asks(value) { from.clone() } else { Paths::default() };
+                Flow { next: from, failed, ..Flow::default() }
+            }
+            StepKind::Notify(..) => Flow { next: from, ..Flow::default() },
+            StepKind::RunPlan(..) => Flow { next: from.clone(), failed: from, ..Flow::default() },
+        };
+        flow.stopped.add(&stopped);
+        flow
+    }
+
+    /// A loop, until a round adds nothing to what is known at its start.
+    fn rounds(&mut self, steps: &[Step], from: Paths, frame: &mut Frame, each: Option<Span>) -> Flow {
+        let mut entry = from;
+        let mut flow = Flow::default();
+        for _ in 0..ROUNDS {
+            flow = self.steps(steps, entry.clone(), frame);
+            if let Some(span) = each {
+                flow.next = flow.next.map(|path| path.next_item(span));
+            }
+            let again = entry.clone().and(&flow.next);
+            if again == entry {
+                break;
+            }
+            entry = again;
+        }
+        flow.next = entry;
+        flow
+    }
+
+    fn branches(&mut self, branches: &[(Expr, Vec<Step>)], otherwise: &[Step], from: Paths, frame: &mut Frame) -> Flow {
+        let mut flow = Flow::default();
+        let mut open = from;
+        for (condition, steps) in branches {
+            if asks(condition) {
+                flow.failed.add(&open);
+            }
+            let taken = self.hold(&open, condition, true, frame);
+            open = self.hold(&open, condition, false, frame);
+            let after = self.steps(steps, taken, frame);
+            flow.also(&after);
+            flow.next.add(&after.next);
+        }
+        let after = self.steps(otherwise, open, frame);
+        flow.also(&after);
+        flow.next.add(&after.next);
+        flow
+    }
+
+    fn attempt(
+        &mut self,
+        body: &[Step],
+        recover: Option<&Vec<Step>>,
+        finally: Option<&Vec<Step>>,
+        from: Paths,
+        frame: &mut Frame,
+    ) -> Flow {
+        let mut flow = self.steps(body, from, frame);
+        if let Some(steps) = recover {
+            let failed = std::mem::take(&mut flow.failed);
+            let after = self.steps(steps, failed, frame);
+            flow.also(&after);
+            flow.next.add(&after.next);
+        }
+        let Some(steps) = finally else { return flow };
+        let mut last = Flow::default();
+        let mut through = |this: &mut Self, ways: Paths| {
+            let mut after = this.steps(steps, ways, frame);
+            let next = std::mem::take(&mut after.next);
+            last.also(&after);
+            next
+        };
+        flow.next = through(self, flow.next);
+        flow.failed = through(self, flow.failed);
+        flow.stopped = through(self, flow.stopped);
+        flow.returned = through(self, flow.returned);
+        flow.done = through(self, flow.done);
+        flow.also(&last);
+        flow
+    }
+
+    fn call(&mut self, callee: &Callee, args: &[Expr], from: Paths, frame: &Frame) -> Flow {
+        let id = match callee {
+            Callee::Proc(id) => Some(*id),
+            Callee::Driver(name) => {
+                let driver = self.driver_of(args.first(), frame);
+                driver.and_then(|driver| driver.procs.get(name)).copied()
+            }
+            Callee::Builtin(_) => None,
+        };
+        let Some((id, proc)) = id.and_then(|id| Some((id, self.checker.procs[id.0].as_ref()?))) else {
+            return Flow { next: from.clone(), failed: from, ..Flow::default() };
+        };
+        let mut inner = self.frame(id, args, frame);
+        self.frames += 1;
+        inner.number = self.frames;
+        let mut flow = self.steps(&proc.body, from, &mut inner);
+        let returned = std::mem::take(&mut flow.returned);
+        flow.next.add(&returned);
+        flow
+    }
+
+    /// The frame of a call; its number is the caller's, until it is walked.
+    fn frame(&self, id: ProcId, args: &[Expr], frame: &Frame) -> Frame {
+        let count = self.checker.procs[id.0].as_ref().map_or(0, |proc| proc.slots);
+        let mut slots: Vec<Option<Who>> = args.iter().map(|arg| self.who(Some(arg), frame)).collect();
+        slots.resize(count.max(slots.len()), None);
+        Frame { proc: id, slots, number: frame.number }
+    }
+
+    fn driver_of(&self, guest: Option<&Expr>, frame: &Frame) -> Option<&super::DriverInfo> {
+        let name = match self.who(guest, frame) {
+            Some(Who::Named(host)) => self.checker.roles.of(&host).driver,
+            _ => self.kind.driver.clone(),
+        };
+        self.checker.drivers.get(&name)
+    }
+
+    /// Which host an expression is.
+    fn who(&self, expr: Option<&Expr>, frame: &Frame) -> Option<Who> {
+        match expr? {
+            Expr::Slot(Slot(slot)) => frame.slots.get(*slot)?.clone(),
+            Expr::Const(Value::Host(host)) => Some(Who::Named(host.clone())),
+            _ => None,
+        }
+    }
+
+    fn run(&mut self, command: &Command, span: Span, from: Paths, frame: &Frame) -> Flow {
+        if command.effect == Effect::Read {
+            return Flow { next: from.clone(), failed: from, ..Flow::default() };
+        }
+        let place = self.who(Some(&command.place), frame);
+        let subject = frame.slots.first().cloned().flatten();
+        let acted = match command.whom {
+            Whom::Subject => subject,
+            Whom::Itself => place.clone(),
+            Whom::Nobody => None,
+        };
+        let (Some(who), true) = (&acted, command.effect.is_power()) else {
+            // A change: what was proven of the guest, or of the host that it runs on, is to be proven again.
+            let key = (frame.proc, span);
+            if let (Some(who), Whom::Subject) = (&acted, command.whom) {
+                let lacks = from.iter().any(|path| !path.known(who).identity);
+                self.found.guards.entry(key).or_default().identity |= lacks;
+            }
+            let after = from.map(|path| {
+                path.wait();
+                for who in acted.iter().chain(&place) {
+                    path.change(who, |known| {
+                        known.identity = false;
+                        known.unlocked = false;
+                        known.agent = false;
+                    });
+                }
+            });
+            return Flow { failed: from.and(&after), next: after, ..Flow::default() };
+        };
+        let at = self.at.last().copied().unwrap_or(span);
+        let guards = self.found.guards.entry((frame.proc, span)).or_default();
+        for path in from.iter() {
+            let known = path.known(who);
+            guards.identity |= !known.identity;
+            guards.unlocked |= !known.unlocked;
+            guards.agent |= !known.agent && !known.disrupted;
+            guards.baseline |= !known.disrupted;
+        }
+        let alone = command.whom == Whom::Itself;
+        let after = from.map(|path| {
+            path.wait();
+            path.change(who, |known| {
+                // Nobody but its hypervisor could switch a guest on again; a machine that is nobody's guest is not left.
+                let off = (command.effect == Effect::PowerOff && !alone).then_some(at);
+                *known = Known { disrupted: true, off, alone, keep_off: known.keep_off, ..Known::default() };
+            });
+        });
+        // It may fail before it did anything, or after.
+        Flow { failed: from.and(&after), next: after, ..Flow::default() }
+    }
+
+    /// A guest whose every proof is there is no longer disrupted.
+    fn settle(&self, known: &mut Known) {
+        let agent = known.agent || known.alone || !self.kind.agent;
+        if known.disrupted && (known.boot || !self.kind.ssh) && agent {
+            known.disrupted = false;
+            known.boot = false;
+        }
+    }
+}
+
+/// Visits every command of some steps, with the place of its step.
+pub(super) fn annotate(steps: &mut [Step], change: &mut impl FnMut(Span, &mut Command)) {
+    for step in steps {
+        match &mut step.kind {
+            StepKind::Run(command, _) => change(step.span, command),
+            StepKind::If(branches, otherwise) => {
+                branches.iter_mut().for_each(|(_, steps)| annotate(steps, change));
+                annotate(otherwise, change);
+            }
+            StepKind::For(_, _, steps) | StepKind::Retry(_, _, steps) => annotate(steps, change),
+            StepKind::Try(body, recover, finally) => {
+                annotate(body, change);
+                recover.iter_mut().for_each(|(_, steps)| annotate(steps, change));
+                finally.iter_mut().for_each(|steps| annotate(steps, change));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether a value needs an answer of the world, which may not come.
+fn asks(expr: &Expr) -> bool {
+    match expr {
+        Expr::Probe(..) => true,
+        Expr::Const(_) | Expr::Slot(_) | Expr::Controller => false,
+        Expr::Variable(inner, _, _)
+        | Expr::Hypervisor(inner)
+        | Expr::Convert(inner, _)
+        | Expr::Negate(inner)
+        | Expr::Not(inner) => asks(inner),
+        Expr::Text(items) | Expr::List(items) => items.iter().any(asks),
+        Expr::Member(of, _, args) => asks(of) || args.iter().any(asks),
+        Expr::Index(left, right) | Expr::Binary(_, left, right) => asks(left) || asks(right),
+    }
+}

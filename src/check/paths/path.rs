@@ -1,0 +1,151 @@
+//! What is known on a way through a plan, and several ways together.
+
+use std::collections::BTreeMap;
+
+use crate::text::Span;
+
+/// A host, as the steps name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Who {
+    /// The plan's subject.
+    Subject,
+    /// By its name.
+    Named(String),
+    /// Each item of the loop that stands there; a new one each time round.
+    Each(Span),
+    /// Those that the loop there has passed.
+    Passed(Span),
+}
+
+/// What a way has shown of a guest, and done to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Known {
+    /// It is the guest that is meant, proven since the last change.
+    pub(super) identity: bool,
+    /// Nothing holds it, seen just now.
+    pub(super) unlocked: bool,
+    /// Its agent answers, proven since the last change.
+    pub(super) agent: bool,
+    /// A power action was begun, and nothing has proven since that it is well.
+    pub(super) disrupted: bool,
+    /// A new boot has answered since.
+    pub(super) boot: bool,
+    /// The command that switched it off, where nothing has switched it on again.
+    pub(super) off: Option<Span>,
+    /// It is meant to be off.
+    pub(super) keep_off: bool,
+    /// A machine that changes its own power: nobody is asked for its agent.
+    pub(super) alone: bool,
+}
+
+/// One way up to a point.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Path {
+    guests: BTreeMap<Who, Known>,
+    /// Conditions that were decided on the way and can not change.
+    assumed: BTreeMap<String, bool>,
+}
+
+impl Path {
+    pub(super) fn known(&self, who: &Who) -> Known {
+        self.guests.get(who).cloned().unwrap_or_default()
+    }
+
+    /// What nothing is known of is not kept, so that ways that know the same are equal.
+    pub(super) fn set(&mut self, who: &Who, known: Known) {
+        if known == Known::default() {
+            self.guests.remove(who);
+        } else {
+            self.guests.insert(who.clone(), known);
+        }
+    }
+
+    pub(super) fn change(&mut self, who: &Who, change: impl FnOnce(&mut Known)) {
+        let mut known = self.known(who);
+        change(&mut known);
+        self.set(who, known);
+    }
+
+    /// Time passes: a lock may have been taken.
+    pub(super) fn wait(&mut self) {
+        let all: Vec<Who> = self.guests.keys().cloned().collect();
+        for who in all {
+            self.change(&who, |known| known.unlocked = false);
+        }
+    }
+
+    /// A condition as this way has decided it.
+    pub(super) fn assumption(&self, condition: &str) -> Option<bool> {
+        self.assumed.get(condition).copied()
+    }
+
+    pub(super) fn assume(&mut self, condition: String, truth: bool) {
+        self.assumed.insert(condition, truth);
+    }
+
+    /// The loop goes on to its next item: the last one stays as it is.
+    pub(super) fn next_item(&mut self, span: Span) {
+        let last = self.known(&Who::Each(span));
+        self.set(&Who::Each(span), Known::default());
+        self.change(&Who::Passed(span), |passed| {
+            passed.disrupted |= last.disrupted && !last.keep_off;
+            passed.off = passed.off.or(last.off.filter(|_| !last.keep_off));
+        });
+    }
+
+    pub(super) fn guests(&self) -> impl Iterator<Item = &Known> {
+        self.guests.values()
+    }
+}
+
+/// Every way that leads to a point; ways that know the same are one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Paths(Vec<Path>);
+
+/// More ways than this forget what they assumed and become one for each that is known of the guests.
+const MANY: usize = 64;
+
+impl Paths {
+    pub(super) fn start() -> Paths {
+        Paths(vec![Path::default()])
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter()
+    }
+
+    pub(super) fn push(&mut self, path: Path) {
+        if let Some(same) = self.0.iter_mut().find(|other| other.guests == path.guests) {
+            // What both have decided alike stays; the rest is open again.
+            same.assumed.retain(|condition, truth| path.assumed.get(condition) == Some(truth));
+            return;
+        }
+        if self.0.len() >= MANY {
+            self.0.iter_mut().for_each(|path| path.assumed.clear());
+        }
+        self.0.push(path);
+    }
+
+    pub(super) fn add(&mut self, others: &Paths) {
+        others.0.iter().for_each(|path| self.push(path.clone()));
+    }
+
+    pub(super) fn and(mut self, others: &Paths) -> Paths {
+        self.add(others);
+        self
+    }
+
+    pub(super) fn map(&self, mut change: impl FnMut(&mut Path)) -> Paths {
+        let mut all = Paths::default();
+        for path in &self.0 {
+            let mut path = path.clone();
+            change(&mut path);
+            all.push(path);
+        }
+        all
+    }
+}

@@ -1,0 +1,99 @@
+//! Which secrets a run can need, so that one that is missing is found before the first connection.
+
+use std::collections::BTreeSet;
+
+use super::{Callee, Code, Expr, Instruction as I, SecretSource, TimeOut, Value};
+
+impl Code {
+    /// The environment variables from which the plan that runs takes secrets, or a plan or procedure that it reaches.
+    pub fn secrets_of_the_environment(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        let mut open = vec![self.plan().body];
+        while let Some(proc) = open.pop() {
+            if !seen.insert(proc) {
+                continue;
+            }
+            let Some(proc) = self.procs.get(proc) else { continue };
+            proc.initial.iter().flatten().for_each(|value| add(value, &mut names));
+            for instruction in &proc.instructions {
+                values(instruction).into_iter().for_each(|value| add(value, &mut names));
+                match instruction {
+                    I::Call(Callee::Proc(id), ..) => open.push(id.0),
+                    I::Call(Callee::Driver(name), ..) => {
+                        open.extend(self.drivers.values().filter_map(|driver| driver.procs.get(name)));
+                    }
+                    I::RunPlan(plan, _) => open.push(self.plans[*plan].body),
+                    _ => {}
+                }
+            }
+        }
+        names
+    }
+}
+
+/// The values that a plan's author wrote into an instruction. Guards have none.
+fn values(instruction: &I) -> Vec<&Expr> {
+    match instruction {
+        I::Set(_, value)
+        | I::JumpUnless(value, _)
+        | I::JumpIf(value, _)
+        | I::Fail(value)
+        | I::Skip(value)
+        | I::Warn(value)
+        | I::Record(_, value)
+        | I::Confirm(value) => vec![value],
+        I::Run(command, _) => command.env.iter().map(|(_, value)| value).chain(&command.stdin).collect(),
+        I::Probe(_, args, ..) | I::Call(_, args, ..) | I::RunPlan(_, args) => args.iter().collect(),
+        I::WaitBegin(within, every) | I::Retry(within, every) => std::iter::once(within).chain(every).collect(),
+        I::WaitCheck(condition, _, TimeOut::Fail(otherwise)) | I::Require(condition, otherwise) => {
+            std::iter::once(condition).chain(otherwise).collect()
+        }
+        I::WaitCheck(condition, _, TimeOut::Jump(_)) => vec![condition],
+        I::Notify(_, subject, fields) => {
+            std::iter::once(subject).chain(fields.iter().map(|(_, value)| value)).collect()
+        }
+        I::Return(value) => value.iter().collect(),
+        I::Evidence(..)
+        | I::Jump(_)
+        | I::Next(..)
+        | I::Try(..)
+        | I::EndTry
+        | I::EndFinally
+        | I::EndRetry
+        | I::KeepOff(_)
+        | I::Guard(..)
+        | I::Settled(_)
+        | I::JumpIfDisrupted(..)
+        | I::JumpUnlessProves(..)
+        | I::Disrupted(_)
+        | I::Recovered(_)
+        | I::FailAs(_)
+        | I::JumpIfFailing(_)
+        | I::GuestsBack(_)
+        | I::Verified(_) => Vec::new(),
+    }
+}
+
+fn add(value: &Expr, names: &mut BTreeSet<String>) {
+    match value {
+        Expr::Const(Value::Secret(SecretSource::Env(name))) => {
+            names.insert(name.clone());
+        }
+        Expr::Const(_) | Expr::Slot(_) | Expr::Controller => {}
+        Expr::Variable(inner, _, _)
+        | Expr::Hypervisor(inner)
+        | Expr::Convert(inner, _)
+        | Expr::Negate(inner)
+        | Expr::Not(inner) => add(inner, names),
+        Expr::Text(items) | Expr::List(items) | Expr::Probe(_, items) => items.iter().for_each(|item| add(item, names)),
+        Expr::Member(of, _, args) => {
+            add(of, names);
+            args.iter().for_each(|arg| add(arg, names));
+        }
+        Expr::Index(left, right) | Expr::Binary(_, left, right) => {
+            add(left, names);
+            add(right, names);
+        }
+    }
+}
