@@ -71,6 +71,7 @@ impl Contender {
         match self {
             Contender::Hostler | Contender::SshOverMaster | Contender::Pyinfra(_) => true,
             Contender::Ssh => work.commands == 1,
+            Contender::Ansible(_) if work.hosts > 50 => work.commands == 1 && !work.cheap_logins,
             Contender::Ansible(_) => work.hosts * work.commands <= if work.changing { 60 } else { 550 },
         }
     }

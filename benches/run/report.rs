@@ -11,9 +11,12 @@ const OURS: &str = "hostler";
 #[derive(Default)]
 pub struct Figures {
     /// By the numbers of hosts and commands and whether logins are cheap; then by program and round.
-    costs: BTreeMap<(usize, usize, bool), Vec<(&'static str, BTreeMap<usize, Cost>)>>,
+    costs: BTreeMap<(usize, usize, bool), Vec<Measured>>,
     memory: Vec<(usize, &'static str, Cost)>,
 }
+
+/// What a program cost in each round.
+type Measured = (&'static str, BTreeMap<usize, Cost>);
 
 /// A line's wall and CPU of each round, in seconds.
 type Rounds = BTreeMap<usize, (f64, f64)>;
