@@ -169,3 +169,58 @@ fn every_guest_of_a_loop_is_followed() {
     assert_eq!(said("for each in guests { shutdown(each)\n start(each) }"), [""; 0]);
     assert_eq!(said("for each in guests { shutdown(each) }"), ["2 power/left-off"]);
 }
+
+#[test]
+fn a_hard_stop_is_the_last_resort() {
+    let start = "on hypervisor: qm start $vmid";
+    assert_eq!(said(&format!("on hypervisor: qm stop $vmid\n{start}")), ["2 power/hard-stop"]);
+    assert_eq!(said(&format!("stop(guest)\n{start}")), ["2 power/hard-stop"]);
+    let ask = "on hypervisor: qm shutdown $vmid";
+    assert_eq!(said(&format!("try {{ {ask} }} recover err {{ stop(guest) }}\n{start}")), [""; 0]);
+    assert_eq!(said(&format!("try {{ shutdown(guest) }} recover err {{ stop(guest) }}\n{start}")), [""; 0]);
+    assert_eq!(
+        said(&format!("if agent(guest) {{ {ask} }}\non hypervisor: qm stop $vmid\n{start}")),
+        ["3 power/hard-stop"]
+    );
+}
+
+#[test]
+fn what_is_asked_after_a_power_action_is_asked_of_the_new_system() {
+    for ask in ["await service(guest, \"x\")", "on guest: uname", "require file(guest, \"/x\")"] {
+        assert_eq!(said(&format!("{REBOOT}{ask}")), ["3 power/old-system"], "{ask}");
+        assert_eq!(said(&format!("{REBOOT}await ssh(guest)\n{ask}")), [""; 0], "{ask}");
+        assert_eq!(said(&format!("{REBOOT}await agent(guest)\n{ask}")), [""; 0], "{ask}");
+        assert_eq!(said(&format!("restart(guest)\n{ask}")), [""; 0], "{ask}");
+    }
+    assert_eq!(said(&format!("{REBOOT}await ssh(guest) and service(guest, \"x\")")), [""; 0]);
+    assert_eq!(said(&format!("{REBOOT}on hypervisor: qm status $vmid")), [""; 0]);
+    // Where it failed, the plan takes what is there.
+    assert_eq!(said(&format!("try {{ {REBOOT} await ssh(guest) }} finally {{ on guest: uname }}")), [""; 0]);
+}
+
+#[test]
+fn a_comment_with_a_reason_allows_a_warning() {
+    let stop =
+        "on hypervisor: qm stop $vmid # allow power/hard-stop: it has nothing to lose\non hypervisor: qm start $vmid";
+    assert_eq!(said(stop), [""; 0]);
+    let above =
+        "# allow power/hard-stop: it has nothing to lose\non hypervisor: qm stop $vmid\non hypervisor: qm start $vmid";
+    assert_eq!(said(above), [""; 0]);
+    assert_eq!(said(&stop.replace(": it has nothing to lose", "")), ["2 flow/bad-allow"]);
+    assert_eq!(said(&stop.replace("hard-stop", "hard")), ["2 power/hard-stop", "2 flow/bad-allow"]);
+    assert_eq!(said("on guest: uname # allow flow/sleep: no reason"), ["2 flow/bad-allow"]);
+    assert_eq!(said("on guest: uname # allow me to say something"), [""; 0]);
+}
+
+#[test]
+fn what_is_never_used_or_never_done_is_said() {
+    assert_eq!(said("let x = 1"), ["2 name/unused"]);
+    assert_eq!(said("let x = 1\nlet y = $x + 1\nrecord y = $y"), [""; 0]);
+    assert_eq!(said("let x = on guest: uname\nif $vmid > 1 { record x = $x.trim }"), [""; 0]);
+    assert_eq!(said("let other = host(\"nas\")\nawait ssh(other)"), [""; 0]);
+    assert_eq!(said("fail \"no\"\nwarn \"never\"\nwarn \"this neither\""), ["3 flow/unreachable"]);
+    assert_eq!(said("if $vmid > 1 { skip \"a\" } else { fail \"b\" }\nwarn \"never\""), ["3 flow/unreachable"]);
+    assert_eq!(said("if $vmid > 1 { skip \"a\" }\nwarn \"it may be\""), [""; 0]);
+    assert_eq!(said("on guest: sleep 5"), ["2 flow/sleep"]);
+    assert_eq!(said("on guest: sudo sleep 5"), ["2 flow/sleep"]);
+}

@@ -9,6 +9,7 @@
 mod support {
     pub(crate) mod ansible;
     pub(crate) mod disk;
+    pub(crate) mod programs;
 }
 
 use std::fs;
@@ -16,10 +17,11 @@ use std::path::{Path, PathBuf};
 
 use hostler::diag::{Problems, place};
 use hostler::inventory::{Inventory, Request, VaultKeys, load};
-use hostler::text::{MemoryFiles, Sources};
+use hostler::text::{MemoryFiles, NoPrograms, Sources};
 use serde_json::{Value, json};
 use support::ansible;
 use support::disk::Disk;
+use support::programs::AllPrograms;
 
 const PASSWORD: &str = "vault-password.txt";
 
@@ -61,7 +63,8 @@ impl Case {
     fn load(&self) -> Inventory {
         let (mut sources, mut problems) = (Sources::new(), Problems::new());
         let keys = self.keys();
-        let request = Request { sources: &self.sources, beside: &self.beside, vault: &keys };
+        let programs = AllPrograms::at(&self.folder);
+        let request = Request { sources: &self.sources, beside: &self.beside, vault: &keys, programs: &programs };
         let inventory = load(&Disk::at(&self.folder), &request, &mut sources, &mut problems);
         let errors: Vec<String> = problems
             .iter()
@@ -78,7 +81,7 @@ impl Case {
     fn keys(&self) -> VaultKeys {
         let mut keys = VaultKeys::new();
         if let Some(password) = self.password {
-            keys.add_file(&Disk::at(&self.folder), None, password).unwrap();
+            keys.add_file(&Disk::at(&self.folder), &NoPrograms, None, password).unwrap();
         }
         keys
     }

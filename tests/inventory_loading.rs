@@ -7,8 +7,8 @@ mod support {
 }
 
 use hostler::diag::{Problems, place};
-use hostler::inventory::{Connection, Inventory, PatternError, Request, VaultKeys, load};
-use hostler::text::{Entry, FileError, Files, MemoryFiles, Sources};
+use hostler::inventory::{Connection, Inventory, PatternError, Request, VaultKeys, Way, load};
+use hostler::text::{Entry, FileError, Files, MemoryFiles, NoPrograms, Sources};
 use serde_json::{Value, json};
 use support::disk::Disk;
 
@@ -61,9 +61,9 @@ fn example(name: &str, source: &str) -> Loaded {
 }
 
 /// Files of which those in `bin/` may be executed.
-struct Programs(MemoryFiles);
+struct Executables(MemoryFiles);
 
-impl Files for Programs {
+impl Files for Executables {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, FileError> {
         self.0.read(path)
     }
@@ -263,15 +263,20 @@ fn what_only_ansible_can_read_is_answered_with_a_stored_list() {
     );
     assert!(loaded.inventory.hosts.contains_key("pve"));
 
-    let programs = Programs(
+    let programs = Executables(
         MemoryFiles::new()
             .with("bin/list.py", "#!/usr/bin/python3\nprint('{}')\n")
             .with("bin/hosts.yml", "all: {hosts: {a: }}\n"),
     );
+    let untrusted = read(&programs, &["bin/list.py"]);
     assert_eq!(
-        read(&programs, &["bin/list.py"]).messages(),
-        ["inventory/executable: `bin/list.py` is a program that makes an inventory, and no program is run here"]
+        untrusted.messages(),
+        [
+            "inventory/executable: `bin/list.py` makes an inventory: it is a program, and only programs that you trust are run"
+        ]
     );
+    let help = untrusted.problems.iter().next().unwrap().help.clone().unwrap();
+    assert!(help.contains("`hostler trust bin/list.py`") && help.contains("--list > inventory.json"), "{help}");
     // A text keeps being one where its file may be executed, as on some shared drives.
     assert!(read(&programs, &["bin/hosts.yml"]).inventory.hosts.contains_key("a"));
     let toml = MemoryFiles::new().with("hosts.toml", "[all.hosts.a]\n");
@@ -425,16 +430,28 @@ fn encrypted_files_are_opened_and_never_shown() {
 }
 
 #[test]
-fn password_files_are_texts() {
+fn password_files_are_texts_or_programs_that_are_trusted() {
+    let script = "#!/bin/sh\npass show vault\n";
     let files = MemoryFiles::new()
         .with("good", " secret \n")
         .with("empty", "\n")
-        .with("script", "#!/bin/sh\npass show vault\n");
+        .with("script", script)
+        .with("bin/script", script);
+    let files = Executables(files);
     let mut keys = VaultKeys::new();
-    assert_eq!(keys.add_file(&files, Some("dev"), "good"), Ok(()));
+    assert_eq!(keys.add_file(&files, &NoPrograms, Some("dev"), "good"), Ok(()));
     assert_eq!(format!("{keys:?}"), "VaultKeys(1)");
-    for path in ["empty", "script", "missing"] {
-        assert_eq!(keys.add_file(&files, None, path).unwrap_err().code, "inventory/vault-password", "{path}");
+    for (path, message) in [
+        ("empty", "the vault password file `empty` is empty"),
+        ("missing", "there is no vault password file `missing`"),
+        ("script", "`script` begins like a program, and may not be executed"),
+        (
+            "bin/script",
+            "`bin/script` prints a vault password: it is a program, and only programs that you trust are run",
+        ),
+    ] {
+        let error = keys.add_file(&files, &NoPrograms, None, path).unwrap_err();
+        assert_eq!((error.code, error.message.as_str()), ("inventory/vault-password", message));
     }
 }
 
@@ -459,6 +476,8 @@ fn connection_settings_are_plain_data() {
          old ansible_host=a ansible_ssh_host=b ansible_user=c ansible_ssh_user=d ansible_port=1 ansible_ssh_port=22\n\
          odd ansible_connection=community.docker.docker ansible_port=99999 ansible_become=perhaps \
          ansible_user=\"{{ nobody }}\" ansible_ssh_common_args=\"-o 'x\"\n\
+         word ansible_password=x ansible_become_pass=x\n\
+         key ansible_password=x ansible_ssh_private_key_file=~/.ssh/id ansible_become_method=su\n\
          bare\n");
     assert_eq!(loaded.messages(), [""; 0]);
     let connection = |host: &str| loaded.inventory.connection(host, &VaultKeys::new()).unwrap();
@@ -482,7 +501,17 @@ fn connection_settings_are_plain_data() {
     assert_eq!(connection("bare"), Connection { address: "bare".to_string(), ..Connection::default() });
     assert_eq!(loaded.inventory.connection("nobody", &VaultKeys::new()), None);
     let odd = connection("odd");
-    assert_eq!(odd.other.as_deref(), Some("community.docker.docker"));
+    let ways = |host: &str| connection(host).unsupported.into_iter().map(|one| (one.name, one.way)).collect::<Vec<_>>();
+    assert_eq!(ways("odd"), [("ansible_connection", Way::Connection("community.docker.docker".to_string()))]);
+    assert_eq!(ways("word"), [("ansible_become_pass", Way::BecomePassword), ("ansible_password", Way::Password)]);
+    assert_eq!(ways("key"), [("ansible_become_method", Way::BecomeMethod("su".to_string()))]);
+    assert_eq!(connection("bare").objection(), None);
+    let objection = |host: &str| connection(host).objection().unwrap();
+    assert_eq!(objection("word"), "The inventory gives a password (`ansible_password`), and no key.");
+    assert_eq!(
+        objection("odd"),
+        "In the inventory: `ansible_port` of `odd` is a port from 1 to 65535, and this is not."
+    );
     let problems: Vec<String> = odd.problems.iter().map(|p| format!("{}: {}", p.code, p.message)).collect();
     assert_eq!(
         problems,

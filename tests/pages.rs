@@ -3,7 +3,7 @@
 //!
 //! An example is the plan of its ```plan block, checked against `tests/examples/site`, a script with `--target pbs`.
 //! A block with a path (```yaml inventory/hosts.yml) is a file of a site of its own. A ```console block is the command
-//! to use instead. What the second example does not show is as in the first.
+//! to use instead, and those that go before it. What the second example does not show is as in the first.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can not go on should stop")]
 
@@ -83,13 +83,21 @@ impl Example {
             None if is_script => "hostler check example.plan --target pbs",
             None => "hostler check example.plan",
         };
-        let mut words: Vec<&str> = command.split_whitespace().collect();
-        assert_eq!(words.remove(0), "hostler");
         let site = format!("{ROOT}/tests/examples/site");
-        if self.files.is_empty() {
-            words.extend(["--site", &site]);
+        let run = |command: &str| {
+            let mut words: Vec<&str> = command.split_whitespace().collect();
+            assert_eq!(words.remove(0), "hostler");
+            if self.files.is_empty() {
+                words.extend(["--site", &site]);
+            }
+            let mut hostler = Command::new(env!("CARGO_BIN_EXE_hostler"));
+            hostler.args(words).current_dir(folder).env("XDG_CONFIG_HOME", folder.join(".config")).output().unwrap()
+        };
+        let (before, last) = command.rsplit_once('\n').unwrap_or(("", command));
+        for command in before.lines() {
+            assert!(run(command).status.success(), "{command}");
         }
-        let output = Command::new(env!("CARGO_BIN_EXE_hostler")).args(words).current_dir(folder).output().unwrap();
+        let output = run(last);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         let code = Regex::new("(?m)^[a-z]+/[a-z]+(-[a-z]+)*$").unwrap();
         let codes = code.find_iter(&text).map(|code| code.as_str().to_string()).collect();

@@ -1,5 +1,7 @@
 //! The scope of one body: locals, the subject, and what the code asks of it.
 
+use std::cell::Cell;
+
 use indexmap::IndexMap;
 
 use super::modules::ModuleId;
@@ -20,6 +22,8 @@ pub(super) struct Local {
     pub(super) about: About,
     /// Its value, where it is the same in every run.
     pub(super) constant: Option<super::Value>,
+    /// Whether a `let` names it, and nothing has asked for it yet.
+    unused: Cell<bool>,
 }
 
 /// One body while it is lowered.
@@ -64,6 +68,13 @@ impl<'c, 'a> Body<'c, 'a> {
         self.checker.problems.push(diagnostic);
     }
 
+    /// A warning: of the library's own statements nobody is warned.
+    pub(super) fn warn(&mut self, warning: Diagnostic) {
+        if !self.checker.modules.get(self.module).is_std {
+            self.checker.warnings.push(warning);
+        }
+    }
+
     /// The first slot is what the code is about.
     pub(super) fn subject_is(&mut self, slot: Slot) {
         self.subject = Some(slot);
@@ -76,13 +87,13 @@ impl<'c, 'a> Body<'c, 'a> {
 
     /// A new local in the innermost scope. A name that is visible already is reported.
     pub(super) fn declare(&mut self, name: &tree::Name, ty: Type, about: About) -> Slot {
-        if let Some(first) = self.local(&name.text) {
+        if let Some(first) = self.scopes.iter().rev().find_map(|scope| scope.get(&name.text)) {
             let first = first.span;
             self.report(errors::shadows(name.span, &name.text, first));
         }
         let slot = Slot(self.slots);
         self.slots += 1;
-        let local = Local { slot, ty, span: name.span, about, constant: None };
+        let local = Local { slot, ty, span: name.span, about, constant: None, unused: Cell::new(false) };
         if let Some(scope) = self.scopes.last_mut() {
             scope.insert(name.text.clone(), local);
         }
@@ -97,7 +108,18 @@ impl<'c, 'a> Body<'c, 'a> {
     }
 
     pub(super) fn local(&self, name: &str) -> Option<&Local> {
-        self.scopes.iter().rev().find_map(|scope| scope.get(name))
+        let local = self.scopes.iter().rev().find_map(|scope| scope.get(name));
+        if let Some(local) = local {
+            local.unused.set(false);
+        }
+        local
+    }
+
+    /// Says that a `let` gives this name.
+    pub(super) fn is_let(&mut self, name: &str) {
+        if let Some(local) = self.scopes.last().and_then(|scope| scope.get(name)) {
+            local.unused.set(true);
+        }
     }
 
     /// The names of all visible locals.
@@ -110,7 +132,11 @@ impl<'c, 'a> Body<'c, 'a> {
     }
 
     pub(super) fn leave(&mut self) {
-        self.scopes.pop();
+        for (name, local) in self.scopes.pop().unwrap_or_default() {
+            if local.unused.get() {
+                self.warn(errors::unused(local.span, &name));
+            }
+        }
     }
 
     /// Something that the host which the code is about must have or be.
@@ -140,7 +166,10 @@ impl<'c, 'a> Body<'c, 'a> {
     }
 
     /// How many slots a frame needs, and what was found out on the way.
-    pub(super) fn finish(self) -> (usize, ProcFacts) {
+    pub(super) fn finish(mut self) -> (usize, ProcFacts) {
+        while !self.scopes.is_empty() {
+            self.leave();
+        }
         let facts = ProcFacts { obligations: self.obligations, calls: self.calls };
         (self.slots, facts)
     }

@@ -2,8 +2,9 @@
 
 use super::Checker;
 use super::constants::constant;
-use super::program::{Callee, Command, Effect, Expr, Op, ProcId, Slot, Step, StepKind};
+use super::program::{Callee, Command, Effect, Expr, Op, Proc, ProcId, Schedule, Slot, Step, StepKind};
 use super::{Value, from_json};
+use crate::text::Span;
 
 /// What a reading command may take where the plan does not say, in milliseconds (language, section 4).
 const READING: u64 = 30_000;
@@ -11,6 +12,10 @@ const READING: u64 = 30_000;
 const CHANGING: u64 = 600_000;
 /// What the guards before a power action may take, in milliseconds: a look, the agent, a connection.
 const GUARDS: u64 = 60_000;
+/// What the verification at the end of a plan may take, in milliseconds: that the guest runs, ssh, the agent.
+const VERIFY: u64 = 1_020_000;
+/// A power operation that a deadline does not interrupt may take as long, in milliseconds (`qm reboot`).
+const STEP: u64 = 1_260_000;
 /// A loop over a list that is known only in the run is taken to have this many items.
 const ITEMS: u64 = 4;
 
@@ -18,17 +23,114 @@ const ITEMS: u64 = 4;
 type Known = Vec<Option<Value>>;
 
 impl Checker<'_> {
-    /// The longest time of a plan's body for a host, in milliseconds.
-    pub(super) fn longest(&self, body: ProcId, host: &str) -> u64 {
+    /// The longest time of a plan's body for a host, in milliseconds; `verify` where a success leaves a guest to be
+    /// verified.
+    pub(super) fn longest(&self, body: ProcId, host: &str, verify: bool, deadline: Option<u64>) -> u64 {
         let Some(proc) = &self.procs[body.0] else { return 0 };
+        let mut known = self.entry(proc, host);
+        let steps = self.steps(&proc.body, &mut known);
+        let end = if verify { VERIFY } else { 0 };
+        let body = steps.saturating_add(end);
+        // A deadline ends the guest's steps, not a power operation that is under way, nor its verification.
+        match deadline {
+            Some(deadline) => body.min(deadline.saturating_add(STEP).saturating_add(end)),
+            None => body,
+        }
+    }
+
+    /// The statement of a plan's body that can take longest for a host, and how long, in milliseconds.
+    pub(super) fn costliest(&self, body: ProcId, host: &str) -> Option<(Span, u64)> {
+        let proc = self.procs[body.0].as_ref()?;
+        let mut known: Known = self.entry(proc, host);
+        let mut costs = Vec::new();
+        self.costs(&proc.body, 1, &mut known, &mut costs);
+        costs.into_iter().max_by_key(|(_, ms)| *ms)
+    }
+
+    fn entry(&self, proc: &Proc, host: &str) -> Known {
         let mut known: Known = vec![None; proc.slots];
         for (slot, param) in known.iter_mut().zip(&proc.params) {
             *slot = param.default.as_ref().and_then(constant);
         }
-        if let Some(first) = known.first_mut() {
+        if let Some(first) = known.first_mut()
+            && proc.has_subject
+        {
             *first = Some(Value::Host(host.to_string()));
         }
-        self.steps(&proc.body, &mut known)
+        known
+    }
+
+    /// What each statement takes, with all its repetitions.
+    fn costs(&self, steps: &[Step], times: u64, known: &mut Known, costs: &mut Vec<(Span, u64)>) {
+        for step in steps {
+            match &step.kind {
+                StepKind::If(branches, otherwise) => {
+                    branches.iter().for_each(|(_, steps)| self.costs(steps, times, known, costs));
+                    self.costs(otherwise, times, known, costs);
+                }
+                StepKind::For(_, list, inner) => {
+                    let items = self.items(list, known);
+                    self.costs(inner, times.saturating_mul(items), known, costs);
+                }
+                StepKind::Retry(attempts, _, inner) => {
+                    let attempts = self.attempts(attempts, known);
+                    self.costs(inner, times.saturating_mul(attempts), known, costs);
+                }
+                StepKind::Try(body, recover, finally) => {
+                    self.costs(body, times, known, costs);
+                    recover.iter().for_each(|(_, steps)| self.costs(steps, times, known, costs));
+                    finally.iter().for_each(|steps| self.costs(steps, times, known, costs));
+                }
+                _ => costs.push((step.span, self.step_time(step, known).saturating_mul(times))),
+            }
+        }
+    }
+
+    fn items(&self, list: &Expr, known: &Known) -> u64 {
+        match self.value(list, known) {
+            Some(Value::List(items)) => items.len() as u64,
+            _ => ITEMS,
+        }
+    }
+
+    fn attempts(&self, times: &Expr, known: &Known) -> u64 {
+        if let Some(Value::Int(times)) = self.value(times, known) { times.max(1) as u64 } else { 1 }
+    }
+
+    /// How long all targets of a plan take together where each takes its longest, in milliseconds: begun in order, as
+    /// many at once as the schedule lets.
+    pub(super) fn altogether(&self, schedule: &Schedule, targets: &[String], longest: &[u64]) -> u64 {
+        let all = targets.len();
+        let mut ends: Vec<(u64, usize)> = Vec::with_capacity(all);
+        let mut batch_began = 0;
+        let mut batch_left = 0;
+        let mut sizes = schedule.batches.iter();
+        let mut size = 1;
+        for (i, longest) in longest.iter().enumerate() {
+            if schedule.whole_batches && batch_left == 0 {
+                batch_began = ends.iter().map(|(end, _)| *end).max().unwrap_or(0);
+                size = sizes.next().map_or(size, |share| share.of(all));
+                batch_left = size;
+            }
+            batch_left = batch_left.saturating_sub(1);
+            let at_once =
+                if schedule.whole_batches { all } else { schedule.batches.first().map_or(1, |share| share.of(all)) };
+            let mut began = free(ends.iter().map(|(end, _)| *end), at_once).max(batch_began);
+            if let Some(limit) = schedule.per_hypervisor {
+                let same =
+                    |other: &usize| self.roles.hypervisor(&targets[*other]) == self.roles.hypervisor(&targets[i]);
+                began = began.max(free(ends.iter().filter(|(_, other)| same(other)).map(|(end, _)| *end), limit));
+            }
+            let apart = |other: &usize| {
+                schedule
+                    .never_together
+                    .iter()
+                    .any(|group| group.contains(&targets[i]) && group.contains(&targets[*other]))
+            };
+            began = began.max(ends.iter().filter(|(_, other)| apart(other)).map(|(end, _)| *end).max().unwrap_or(0));
+            ends.push((began.saturating_add(*longest), i));
+        }
+        ends.into_iter().map(|(end, _)| end).max().unwrap_or(0)
     }
 
     fn steps(&self, steps: &[Step], known: &mut Known) -> u64 {
@@ -59,15 +161,11 @@ impl Checker<'_> {
                 conditions.saturating_add(most.max(self.steps(otherwise, known)))
             }
             StepKind::For(_, list, steps) => {
-                let items = match self.value(list, known) {
-                    Some(Value::List(items)) => items.len() as u64,
-                    _ => ITEMS,
-                };
+                let items = self.items(list, known);
                 self.steps(steps, known).saturating_mul(items)
             }
             StepKind::Retry(times, every, steps) => {
-                let times =
-                    if let Some(Value::Int(times)) = self.value(times, known) { times.max(1) as u64 } else { 1 };
+                let times = self.attempts(times, known);
                 let pause = every.as_ref().and_then(|every| self.duration(every, known)).unwrap_or(0);
                 let once = self.steps(steps, known);
                 once.saturating_mul(times).saturating_add(pause.saturating_mul(times - 1))
@@ -177,4 +275,11 @@ impl Checker<'_> {
             other => constant(other),
         }
     }
+}
+
+/// When the next can begin beside those that end then, at most so many at once.
+fn free(ends: impl Iterator<Item = u64>, at_once: usize) -> u64 {
+    let mut ends: Vec<u64> = ends.collect();
+    ends.sort_unstable_by(|a, b| b.cmp(a));
+    ends.get(at_once.max(1) - 1).copied().unwrap_or(0)
 }

@@ -181,6 +181,7 @@ impl Body<'_, '_> {
             whom: Whom::Nobody,
             left: read.left,
             unless_managed: read.unless_managed,
+            by_force: read.by_force,
             when_locked: head.when_locked,
             guards: Guards::ALL,
             unguarded: head.unguarded,
@@ -195,10 +196,19 @@ impl Body<'_, '_> {
             Some(_) => lowered.effect = Effect::Read,
             None => {}
         }
+        if read.name == "sleep" {
+            self.warn(errors::sleep(command.span));
+        }
         if self.is_probe() && lowered.effect != Effect::Read {
             self.report(errors::probe_changes(command.span, &lowered.text));
         }
+        let reached = ObligationKind::Reached { user: lowered.user.clone() };
+        self.oblige(reached, head.about.clone(), command.span);
         self.hold_to_its_place(&read, &mut lowered, &head.about, &head.name, command.span);
+        let verified = lowered.unguarded.as_ref().is_none_or(|(guards, _)| !guards.iter().any(|one| one == "verify"));
+        if lowered.effect.is_power() && lowered.whom == Whom::Subject && verified {
+            self.oblige(ObligationKind::Verified, About::Subject, command.span);
+        }
         Some(lowered)
     }
 

@@ -1,10 +1,14 @@
 //! What the checker says. One function for each diagnostic: its code, wording and help live here only.
 
+mod warnings;
+
 use indexmap::IndexSet;
 
 use super::{Type, duration_text};
 use crate::diag::{Diagnostic, nearest};
+use crate::inventory::Way;
 use crate::text::Span;
+pub(super) use warnings::{bad_allow, hard_stop, old_system, sleep, unreachable, unused};
 
 fn or_list(words: &[&str]) -> String {
     let words: Vec<&str> = words.iter().copied().collect::<IndexSet<_>>().into_iter().collect();
@@ -422,6 +426,72 @@ pub(super) fn missing_variable(span: Span, name: &str, hosts: &[String]) -> Diag
     .label(format!("`{name}` is needed here"))
 }
 
+const WINDOWS: &str = "a guest that runs Windows is restarted and watched from its hypervisor, with \
+                       `hostler_proof: [power, agent]` among its variables; no command runs on it";
+
+/// A variable of the inventory asks for a way to these hosts that there is not here.
+pub(super) fn no_way(span: Span, name: &str, way: &Way, hosts: &[String]) -> Diagnostic {
+    const CODE: &str = "inventory/connection";
+    let hosts = and_list(hosts);
+    match way {
+        Way::Connection(kind) => {
+            let message = format!("{hosts}: there is no connection `{kind}` here; hosts are reached by OpenSSH");
+            let error = Diagnostic::error(CODE, span, message);
+            match kind.rsplit('.').next().unwrap_or(kind) {
+                "winrm" | "psrp" | "psexec" => error.help(WINDOWS),
+                _ => error.help(
+                    "a container is reached from the host that it runs on: `on HOST: docker exec …`; a host with an ssh \
+                     server says `ansible_connection: ssh`",
+                ),
+            }
+        }
+        Way::Shell(kind) => {
+            Diagnostic::error(CODE, span, format!("{hosts}: commands need a POSIX shell, and this says `{kind}`"))
+                .help(WINDOWS)
+        }
+        Way::Password => {
+            let message = format!("{hosts}: nobody logs in with a password here, and `{name}` is not used");
+            Diagnostic::warning(CODE, span, message).help(
+                "log in with a key, which `ssh-copy-id` installs; where it is named, nothing is said: \
+                 `ansible_ssh_private_key_file: ~/.ssh/id_ed25519`",
+            )
+        }
+        Way::BecomeMethod(method) => {
+            let message = format!("{hosts}: commands become another user with `sudo` only, and this says `{method}`");
+            Diagnostic::error(CODE, span, message).help(
+                "install sudo there and write `ansible_become_method: sudo`, or log in as the user: `ansible_user: root`",
+            )
+        }
+        Way::BecomePassword => {
+            let message = format!("{hosts}: `sudo` is given no password here, and `{name}` is not used");
+            Diagnostic::warning(CODE, span, message).help(
+                "let the user become another without one (`NAME ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/hostler), or log in as \
+                 the user: `ansible_user: root`",
+            )
+        }
+    }
+}
+
+/// A variable that these hosts seem to lack may stand in an encrypted file: `files` has those, with their starts.
+pub(super) fn maybe_locked(span: Span, name: &str, hosts: &[String], files: &[(String, Span)]) -> Diagnostic {
+    let named: Vec<String> = files.iter().map(|(file, _)| file.clone()).collect();
+    let message = format!(
+        "`{name}` of {} may stand in {}, which {} encrypted, and no password was given",
+        and_list(hosts),
+        and_list(&named),
+        if files.len() == 1 { "is" } else { "are" },
+    );
+    let mut error =
+        Diagnostic::error("inventory/vault-locked", span, message).label(format!("`{name}` is needed here"));
+    for (_, at) in files.iter().take(3) {
+        error = error.and(*at, "this file is encrypted");
+    }
+    error.help(
+        "give the file that holds the password: `--vault-password-file FILE`, or `vault_password_file = \"FILE\"` in \
+         hostler.toml",
+    )
+}
+
 pub(super) fn wrong_type(span: Span, name: &str, host: &str, why: &str) -> Diagnostic {
     Diagnostic::error("inventory/wrong-type", span, format!("`{name}` of `{host}`: {why}"))
 }
@@ -616,14 +686,18 @@ pub(super) fn bad_window(span: Span, why: &str) -> Diagnostic {
         .help("write days and times: `\"Sat,Sun 01:00-06:00\"`, or only times for every day")
 }
 
-pub(super) fn exceeds_window(span: Span, host: &str, longest: u64, open: u64) -> Diagnostic {
+pub(super) fn exceeds_window(span: Span, host: &str, longest: u64, open: u64, costliest: Option<Span>) -> Diagnostic {
     let (longest, open) = (duration_text(longest), duration_text(open));
-    Diagnostic::error(
+    let error = Diagnostic::error(
         "time/exceeds-window",
         span,
         format!("`{host}` can take {longest}, and the window is open for {open}"),
     )
-    .help("make the window longer, or the waits and deadlines of the plan shorter")
+    .help("make the window longer, or the waits and deadlines of the plan shorter");
+    match costliest {
+        Some(statement) => error.and(statement, "this can take longest"),
+        None => error,
+    }
 }
 
 // What to run

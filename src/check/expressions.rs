@@ -5,6 +5,7 @@ use super::modules::Wanted;
 use super::needs::ObligationKind;
 use super::program::{Builtin, Callee, Expr, Op, ProcKind};
 use super::{About, CallEdge, SecretSource, Type, Value, errors};
+use crate::diag::nearest;
 use crate::syntax::tree;
 use crate::text::Span;
 
@@ -205,8 +206,8 @@ impl Body<'_, '_> {
             let mut known = self.local_names();
             known.extend(self.checker.known_variables.iter().cloned());
             known.extend(self.checker.drivers.values().map(|driver| driver.identity.clone()));
-            self.report(errors::unknown_value(span, name, known.iter().map(String::as_str)));
-            return (Expr::Const(Value::None), Type::Unknown);
+            let subject = self.subject().map(|subject| (subject, About::Subject));
+            return self.unknown_value(subject, name, span, &known);
         }
         let Some(subject) = self.subject() else {
             self.report(errors::value_without_subject(span, name));
@@ -283,10 +284,25 @@ impl Body<'_, '_> {
         }
         if !self.checker.is_variable(&member.text) {
             let known: Vec<String> = self.checker.known_variables.iter().cloned().collect();
-            self.report(errors::unknown_value(member.span, &member.text, known.iter().map(String::as_str)));
-            return (Expr::Const(Value::None), Type::Unknown);
+            return self.unknown_value(Some((host, about)), &member.text, member.span, &known);
         }
         self.variable(host, about, &member.text, member.span)
+    }
+
+    /// A name that nothing bears. It may be a variable that stands in an encrypted file; then it is for each host to
+    /// say so, where the code is about a host at all. A name that is close to a known one is rather a slip.
+    fn unknown_value(&mut self, of: Option<(Expr, About)>, name: &str, span: Span, known: &[String]) -> (Expr, Type) {
+        let near = nearest(name, known.iter().map(String::as_str));
+        if let (None, Some((host, about))) = (near, of)
+            && about != About::Unknown
+            && self.checker.inventory.hosts.values().any(|host| !host.locked.is_empty())
+        {
+            let kind = ObligationKind::Variable { name: name.to_string(), ty: Type::Unknown, optional: false };
+            self.oblige(kind, about, span);
+            return (Expr::Variable(Box::new(host), name.to_string(), Type::Unknown), Type::Unknown);
+        }
+        self.report(errors::unknown_value(span, name, known.iter().map(String::as_str)));
+        (Expr::Const(Value::None), Type::Unknown)
     }
 
     /// A bare name where a value or a place may stand.
@@ -769,6 +785,9 @@ impl Body<'_, '_> {
         let (args, about) = self.arguments(&words.join("."), &params, args, span);
         if let Callee::Builtin(Builtin::Power | Builtin::Identity | Builtin::Locked) | Callee::Driver(_) = callee {
             self.oblige(ObligationKind::Guest, about.clone(), span);
+        }
+        if callee == Callee::Builtin(Builtin::Ssh) {
+            self.oblige(ObligationKind::Reached { user: None }, about.clone(), span);
         }
         self.calls(CallEdge { callee: callee.clone(), about, span });
         (Expr::Probe(callee, args), result)

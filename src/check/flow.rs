@@ -8,19 +8,28 @@ use super::{Checker, ProcFacts};
 use crate::syntax::tree;
 use crate::text::Span;
 
-/// Whether every path through the steps ends with `return` or `fail`.
+/// Whether every way through the steps ends with `return` or `fail`.
 pub(super) fn always_returns(steps: &[Step]) -> bool {
+    ends(steps, &|kind| matches!(kind, StepKind::Return(_) | StepKind::Fail(_)))
+}
+
+/// Whether no way leads past a step.
+pub(super) fn leaves(step: &Step) -> bool {
+    let kinds = |kind: &StepKind| matches!(kind, StepKind::Return(_) | StepKind::Fail(_) | StepKind::Skip(_));
+    ends(std::slice::from_ref(step), &kinds)
+}
+
+fn ends(steps: &[Step], is_end: &dyn Fn(&StepKind) -> bool) -> bool {
     steps.iter().any(|step| match &step.kind {
-        StepKind::Return(_) | StepKind::Fail(_) => true,
         StepKind::If(branches, otherwise) => {
-            branches.iter().all(|(_, steps)| always_returns(steps)) && always_returns(otherwise)
+            branches.iter().all(|(_, steps)| ends(steps, is_end)) && ends(otherwise, is_end)
         }
         StepKind::Try(body, recover, finally) => {
-            finally.as_ref().is_some_and(|steps| always_returns(steps))
-                || always_returns(body) && recover.as_ref().is_none_or(|(_, steps)| always_returns(steps))
+            finally.as_ref().is_some_and(|steps| ends(steps, is_end))
+                || ends(body, is_end) && recover.as_ref().is_none_or(|(_, steps)| ends(steps, is_end))
         }
-        StepKind::Retry(_, _, steps) => always_returns(steps),
-        _ => false,
+        StepKind::Retry(_, _, steps) => ends(steps, is_end),
+        kind => is_end(kind),
     })
 }
 

@@ -2,9 +2,11 @@
 //!
 //! Problems are collected, not thrown: one run reports all of them, for every target.
 
+mod allowed;
 mod body;
 mod bounds;
 mod commands;
+mod connections;
 mod constants;
 mod errors;
 mod expressions;
@@ -34,7 +36,7 @@ pub use types::Type;
 pub use value::{Failed, Output, SecretSource, VMID, Value, duration, duration_text, from_json, size, size_text};
 
 use crate::diag::{Diagnostic, Problems};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, VaultKeys};
 use crate::stdlib;
 use crate::syntax::{self, tree};
 use crate::text::{Files, Sources, Span};
@@ -61,6 +63,8 @@ pub struct Request {
     pub arguments: Vec<(String, String)>,
     /// Whether one plan of the file is chosen, or all of them are only checked.
     pub one_plan: bool,
+    /// The passwords of the inventory's vaults, for settings of connections that are in one.
+    pub vault: VaultKeys,
 }
 
 /// What a check found.
@@ -94,13 +98,20 @@ pub fn check(
     let always: Vec<ModuleId> = stdlib::ALWAYS.iter().filter_map(|name| modules.standard(name, &mut reader)).collect();
     let entry = modules.entry(&request.name, &request.text, &mut reader);
 
-    let mut checker = Checker::new(sources, inventory, site, modules, always, problems);
+    let mut checker = Checker::new(sources, inventory, (site, &request.vault), modules, always, problems);
     checker.read_declarations();
     checker.lower_own_procedures();
     let plans = checker.plans(entry, request);
     checker.lower_queued();
     checker.find_recursion();
     let programs = checker.programs(plans);
+    // A statement that could not be read may use the name, or start the guest.
+    if !checker.problems.has_errors() {
+        let warnings = std::mem::take(&mut checker.warnings);
+        for warning in allowed::held(warnings, &checker.modules, checker.sources) {
+            checker.problems.push(warning);
+        }
+    }
     let mut diagnostics = checker.problems.sorted();
     if !unread.is_empty() {
         diagnostics.retain(|problem| !OF_THE_SITE.contains(&problem.code) || unread.contains(problem));
@@ -135,9 +146,12 @@ struct Checker<'a> {
     sources: &'a Sources,
     inventory: &'a Inventory,
     site: &'a Site,
+    vault: &'a VaultKeys,
     modules: Modules,
     always: Vec<ModuleId>,
     problems: Problems,
+    /// Said at the end, where no error stands before them and no comment allows them.
+    warnings: Vec<Diagnostic>,
     signatures: Signatures,
     drivers: IndexMap<String, DriverInfo>,
     roles: Roles,
@@ -186,7 +200,7 @@ impl<'a> Checker<'a> {
     fn new(
         sources: &'a Sources,
         inventory: &'a Inventory,
-        site: &'a Site,
+        (site, vault): (&'a Site, &'a VaultKeys),
         modules: Modules,
         always: Vec<ModuleId>,
         problems: Problems,
@@ -207,9 +221,11 @@ impl<'a> Checker<'a> {
             sources,
             inventory,
             site,
+            vault,
             modules,
             always,
             problems,
+            warnings: Vec::new(),
             signatures: Signatures::default(),
             drivers: IndexMap::new(),
             roles: Roles::default(),

@@ -2,9 +2,10 @@
 
 use indexmap::{IndexMap, IndexSet};
 
+use super::connections::Reached;
 use super::program::{Callee, ProcId, Proof, Role};
 use super::{About, Checker, Type, VMID, Value, errors, from_json};
-use crate::inventory::{Variable, VaultKeys};
+use crate::inventory::Variable;
 use crate::text::Span;
 
 /// Something that a host must have or be, and where the code asks for it.
@@ -21,6 +22,10 @@ pub(super) enum ObligationKind {
     Variable { name: String, ty: Type, optional: bool },
     /// Its value does not look like an option.
     NotOptionLike { name: String },
+    /// A connection to it is opened; then its commands run as this user, where one is named.
+    Reached { user: Option<String> },
+    /// Its power changes, and after it the host is to prove that it is well.
+    Verified,
     /// It has a hypervisor.
     HasHypervisor,
     /// It has a hypervisor and an identity there.
@@ -39,7 +44,7 @@ pub(super) enum ObligationKind {
 
 /// What was found for several hosts at one place, reported once.
 #[derive(Default)]
-struct Findings {
+pub(super) struct Findings {
     missing: IndexMap<(Span, String), IndexSet<String>>,
     no_hypervisor: IndexMap<Span, IndexSet<String>>,
     /// Hosts for which a miss was found already; what only follows from it is not said again.
@@ -47,6 +52,14 @@ struct Findings {
     /// Hosts whose identity matters to the plan.
     identified: IndexSet<String>,
     reported: IndexSet<(Span, &'static str)>,
+    /// Hosts to which a connection is opened.
+    reached: IndexMap<String, Reached>,
+}
+
+impl Findings {
+    fn reach(&mut self, host: &str, user: Option<&str>, span: Span) {
+        self.reached.entry(host.to_string()).or_insert_with(|| Reached::at(span)).also_as(user);
+    }
 }
 
 impl Checker<'_> {
@@ -56,21 +69,10 @@ impl Checker<'_> {
         let mut findings = Findings::default();
         let mut seen: IndexSet<(ProcId, Vec<String>)> = IndexSet::new();
         self.visit(body, targets, None, &mut seen, &mut findings);
+        let reached = std::mem::take(&mut findings.reached);
         self.report_findings(findings);
-        self.hold_connections(targets);
+        self.hold_connections(targets, &reached);
         self.hold_proofs(targets);
-    }
-
-    /// The targets and their hypervisors can be reached as far as the inventory's settings go.
-    fn hold_connections(&mut self, targets: &[String]) {
-        let hypervisors = targets.iter().filter_map(|target| self.roles.hypervisor(target));
-        let hosts: IndexSet<&str> = targets.iter().map(String::as_str).chain(hypervisors).collect();
-        for host in hosts {
-            let connection = self.inventory.connection(host, &VaultKeys::new());
-            for problem in connection.into_iter().flat_map(|connection| connection.problems) {
-                self.problems.push(problem);
-            }
-        }
     }
 
     /// What a guest is to prove can be proven.
@@ -184,6 +186,11 @@ impl Checker<'_> {
         Some(&**self.inventory.hosts.get(host)?.variables.get(name)?)
     }
 
+    /// The encrypted files of a host that stayed closed.
+    fn locked_files(&self, host: &str) -> &[Span] {
+        self.inventory.hosts.get(host).map_or(&[], |host| &host.locked)
+    }
+
     fn hold(&mut self, kind: &ObligationKind, about: &About, host: &str, span: Span, findings: &mut Findings) {
         match kind {
             ObligationKind::Variable { name, ty, optional } => {
@@ -197,6 +204,14 @@ impl Checker<'_> {
                     self.problems.push(errors::option_like_value(span, &format!("${name}"), &text));
                 }
             }
+            ObligationKind::Reached { user } => findings.reach(host, user.as_deref(), span),
+            ObligationKind::Verified => {
+                let proof = self.variable(host, "hostler_proof").and_then(|proof| Proof::list(&proof.value).ok());
+                let without_ssh = proof.is_some_and(|proof| !proof.contains(&Proof::Ssh));
+                if !without_ssh || self.roles.role(host) != Role::Guest {
+                    findings.reach(host, None, span);
+                }
+            }
             ObligationKind::HasHypervisor => {
                 self.needs_hypervisor(host, span, findings);
             }
@@ -205,6 +220,9 @@ impl Checker<'_> {
                     return;
                 }
                 if self.needs_hypervisor(host, span, findings) {
+                    // The driver looks at it from there.
+                    let hypervisor = self.roles.hypervisor(host).unwrap_or_default();
+                    findings.reach(hypervisor, Some("root"), span);
                     let driver = self.drivers.get(&self.roles.of(host).driver);
                     let identity = driver.map_or("vmid".to_string(), |driver| driver.identity.clone());
                     let ty = if identity == "vmid" { Type::VmId } else { Type::Str };
@@ -358,8 +376,24 @@ impl Checker<'_> {
     }
 
     fn report_findings(&mut self, findings: Findings) {
+        // One password opens them all, so a variable is said once, where it is needed first.
+        let mut told: IndexSet<(&str, &str)> = IndexSet::new();
         for ((span, name), hosts) in &findings.missing {
-            let hosts: Vec<String> = hosts.iter().cloned().collect();
+            let (locked, hosts): (Vec<&String>, Vec<&String>) =
+                hosts.iter().partition(|host| !self.locked_files(host).is_empty());
+            let hosts: Vec<String> = hosts.into_iter().cloned().collect();
+            let locked: Vec<String> = locked.into_iter().filter(|host| told.insert((name, host))).cloned().collect();
+            if !locked.is_empty() {
+                let files: IndexSet<Span> = locked.iter().flat_map(|host| self.locked_files(host)).copied().collect();
+                let files: Vec<(String, Span)> = files
+                    .into_iter()
+                    .map(|at| (self.sources.find(at).map_or("", |s| &*s.name).to_string(), at))
+                    .collect();
+                self.problems.push(errors::maybe_locked(*span, name, &locked, &files));
+            }
+            if hosts.is_empty() {
+                continue;
+            }
             let files: Vec<(String, Option<Span>)> = hosts
                 .iter()
                 .filter_map(|host| self.inventory.hosts.get(host))
@@ -382,6 +416,9 @@ impl Checker<'_> {
             let mut error = errors::no_hypervisor(*span, &hosts);
             for host in hosts.iter().take(3).filter_map(|host| self.inventory.hosts.get(host)) {
                 error = error.and(host.own_file_span.unwrap_or(host.span), "this host");
+            }
+            if let Some(file) = hosts.iter().find_map(|host| self.locked_files(host).first()) {
+                error = error.and(*file, "or it stands here: this file is encrypted, and no password was given");
             }
             self.problems.push(error);
         }

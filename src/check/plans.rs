@@ -112,6 +112,8 @@ impl Checker<'_> {
             schedule: Schedule::default(),
             is_site: false,
             longest: Vec::new(),
+            altogether: 0,
+            costliest: None,
             verify: false,
         };
         Draft { plan, defaults: IndexMap::new(), window: None, asked: true }
@@ -201,6 +203,8 @@ impl Checker<'_> {
             schedule,
             is_site,
             longest: Vec::new(),
+            altogether: 0,
+            costliest: None,
             verify: false,
         };
         Draft { plan: plan_out, defaults, window: window.map(|clause| clause.span), asked }
@@ -221,7 +225,13 @@ impl Checker<'_> {
         }
         for draft in &mut drafts {
             let targets = draft.plan.targets.clone();
-            draft.plan.longest = targets.iter().map(|target| self.longest(draft.plan.body, target)).collect();
+            let Plan { body, verify, ref schedule, .. } = draft.plan;
+            let longest: Vec<u64> =
+                targets.iter().map(|target| self.longest(body, target, verify, schedule.deadline)).collect();
+            draft.plan.altogether = self.altogether(schedule, &targets, &longest);
+            let most = targets.iter().zip(&longest).max_by_key(|(_, longest)| **longest);
+            draft.plan.costliest = most.and_then(|(host, _)| self.costliest(body, host));
+            draft.plan.longest = longest;
             self.hold_against_window(draft);
         }
         if self.problems.has_errors() {
@@ -244,6 +254,8 @@ impl Checker<'_> {
             for span in found.left_off {
                 self.problems.push(errors::left_off(span));
             }
+            self.warnings.extend(found.hard_stops.iter().map(|(span, text)| errors::hard_stop(*span, text)));
+            self.warnings.extend(found.old_systems.iter().map(|(span, power)| errors::old_system(*span, *power)));
             guards = found.guards;
         }
         for (id, proc) in self.procs.iter_mut().enumerate() {
@@ -279,7 +291,8 @@ impl Checker<'_> {
         if let Some((host, longest)) = all.max_by_key(|(_, longest)| **longest)
             && *longest > open
         {
-            self.problems.push(errors::exceeds_window(span, host, *longest, open));
+            let costliest = draft.plan.costliest.map(|(span, _)| span);
+            self.problems.push(errors::exceeds_window(span, host, *longest, open, costliest));
         }
     }
 

@@ -48,6 +48,10 @@ pub struct Plan {
     pub is_site: bool,
     /// The longest time for each target, in milliseconds.
     pub longest: Vec<u64>,
+    /// The longest time of all targets together, in milliseconds.
+    pub altogether: u64,
+    /// The statement that can take longest, and how long, in milliseconds.
+    pub costliest: Option<(Span, u64)>,
     /// Whether a success can leave a guest to be verified.
     pub verify: bool,
 }
@@ -533,6 +537,8 @@ pub struct Command {
     pub left: bool,
     /// Whether it is not for a guest whose power its cluster keeps by itself.
     pub unless_managed: bool,
+    /// Whether the guest is not asked: the power is taken away.
+    pub by_force: bool,
     /// What a lock means.
     pub when_locked: WhenLocked,
     /// What no way up to it has proven.

@@ -43,6 +43,8 @@ pub(super) struct Form {
     pub(super) left: bool,
     /// Whether it is not for a guest that its cluster manages.
     pub(super) unless_managed: bool,
+    /// Whether the guest is not asked.
+    pub(super) by_force: bool,
     /// How long the plan waits where it does not say, in milliseconds.
     pub(super) within: Option<u64>,
 }
@@ -179,7 +181,8 @@ fn read_form(form: &tree::SigForm, problems: &mut Problems) -> Option<Form> {
         effect,
         whom: form.whom.as_ref().map(|name| name.text.clone()),
         left,
-        unless_managed: form.unless.is_some(),
+        unless_managed: form.marks.iter().any(|mark| mark.text == "unless managed"),
+        by_force: form.marks.iter().any(|mark| mark.text == "by force"),
         within,
     };
     let mut after_dashes = false;

@@ -4,7 +4,7 @@ use super::body::Body;
 use super::constants::constant;
 use super::modules::Wanted;
 use super::program::{Expr, ProcKind, Step, StepKind};
-use super::{About, CallEdge, Type, Value, errors};
+use super::{About, CallEdge, Type, Value, errors, flow};
 use crate::syntax::tree::{self, StmtKind};
 
 impl Body<'_, '_> {
@@ -17,9 +17,18 @@ impl Body<'_, '_> {
     }
 
     pub(super) fn statements<'t>(&mut self, statements: impl Iterator<Item = &'t tree::Stmt>) -> Vec<Step> {
-        let mut steps = Vec::new();
+        let mut steps: Vec<Step> = Vec::new();
+        let mut left = None;
         for statement in statements {
+            if let Some(span) = left.take() {
+                self.warn(errors::unreachable(statement.span, span));
+            }
+            let before = steps.len();
             self.statement(statement, &mut steps);
+            // Once is enough: what follows follows.
+            if steps.len() > before && steps[..before].iter().all(|step| !flow::leaves(step)) {
+                left = steps[before..].iter().find(|step| flow::leaves(step)).map(|step| step.span);
+            }
         }
         steps
     }
@@ -47,6 +56,7 @@ impl Body<'_, '_> {
                 tree::LetValue::On(on) => {
                     let command = self.on(on);
                     let slot = self.declare(name, Type::Output, About::Unknown);
+                    self.is_let(&name.text);
                     match command {
                         Some(command) => StepKind::Run(Box::new(command), Some(slot)),
                         None => return,
@@ -60,6 +70,7 @@ impl Body<'_, '_> {
                     let (value, ty) = self.expr(value, &Type::Any);
                     let fixed = constant(&value);
                     let slot = self.declare(name, ty, about);
+                    self.is_let(&name.text);
                     if let Some(fixed) = fixed {
                         self.is_always(&name.text, fixed);
                     }

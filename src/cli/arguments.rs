@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Init(InitArguments),
     /// Show the inventory
     Inventory(InventoryArguments),
+    /// Say that hostler may run a program: an inventory, or one that prints a vault password
+    Trust(TrustArguments),
 }
 
 /// Where the site is.
@@ -166,6 +168,19 @@ pub(crate) struct InventoryArguments {
     pub(crate) list: bool,
     #[command(flatten)]
     pub(crate) site: SiteArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrustArguments {
+    /// The programs, each as it is now
+    #[arg(required_unless_present = "list", value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// Show which programs are trusted
+    #[arg(long, conflicts_with_all = ["files", "remove"])]
+    pub(crate) list: bool,
+    /// Trust these no longer
+    #[arg(long)]
+    pub(crate) remove: bool,
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {

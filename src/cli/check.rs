@@ -67,6 +67,7 @@ pub(crate) fn check_one(
         limit: plan.limit.clone(),
         arguments: plan.set.clone(),
         one_plan,
+        vault: loaded.vault.clone(),
     };
     check::check(&Disk, sources, &loaded.inventory, &loaded.site, &request, problems)
 }

@@ -1,5 +1,6 @@
 //! The command line: arguments, terminal, exit codes. It builds the world and hands it in.
 
+mod ansible_cfg;
 mod arguments;
 mod check;
 mod clock;
@@ -13,9 +14,12 @@ mod inventory;
 mod lab;
 mod notify;
 mod plan;
+mod programs;
 mod run;
 mod site;
 mod terminal;
+mod trust;
+mod trusted;
 
 use std::process::ExitCode;
 
@@ -45,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain::explain(explain, &mut terminal),
         Command::Init(init) => init::init(init, &mut terminal),
         Command::Inventory(inventory) => inventory::inventory(inventory, &mut terminal),
+        Command::Trust(trust) => trust::trust(trust, &mut terminal),
     };
     ExitCode::from(code)
 }

@@ -86,7 +86,7 @@ fn carry_out(
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let endpoints = endpoints::endpoints(&loaded.inventory);
+        let (endpoints, become_users) = endpoints::endpoints(&loaded.inventory, &loaded.vault);
         // A hypervisor restarts several guests at the same time; one guest's steps follow each other anyway.
         let options = Options { changing_at_once: CHANGING_AT_ONCE, ..Options::default() };
         let hosts = Hosts::new(endpoints, options).map_err(|error| error.to_string())?;
@@ -96,8 +96,7 @@ fn carry_out(
             vault: loaded.vault.clone(),
             yes: arguments.yes,
         };
-        let users = endpoints::become_users(&loaded.inventory);
-        let mut world = HostsWorld::new(Arc::new(hosts), Arc::new(desk), users);
+        let mut world = HostsWorld::new(Arc::new(hosts), Arc::new(desk), become_users);
         let interrupts = Interrupts::new().map_err(|error| error.to_string())?;
         drive(code.clone(), &mut world, windows, || interrupts.next(), |note| tell(terminal, note)).await;
         Ok(())

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::arguments::SiteArguments;
 use super::disk::Disk;
+use super::programs::TrustedPrograms;
 use crate::check::{Channel, Site};
 use crate::diag::{Diagnostic, Problems};
 use crate::inventory::{self, Inventory, VaultKeys};
@@ -77,7 +78,12 @@ fn tidy(path: &Path) -> String {
     if text.is_empty() { ".".to_string() } else { text }
 }
 
-fn join(folder: &str, path: &str) -> String {
+/// A path of the site, as a person would write it; `~/` is the user's own folder.
+pub(super) fn join(folder: &str, path: &str) -> String {
+    if let (Some(rest), Ok(home)) = (path.strip_prefix("~/"), std::env::var("HOME")) {
+        return format!("{}/{rest}", home.trim_end_matches('/'));
+    }
+    let folder = folder.trim_end_matches('/');
     if folder == "." || path.starts_with('/') { path.to_string() } else { format!("{folder}/{path}") }
 }
 
@@ -105,19 +111,26 @@ pub(crate) fn load(
             beside.push(parent);
         }
     }
-    let vault = vault_keys(arguments, file.vault_password_file.map(|path| join(&folder, &path)), problems);
-    let request = inventory::Request { sources: &paths, beside: &beside, vault: &vault };
+    let programs = TrustedPrograms::default();
+    let setting = file.vault_password_file.map(|path| join(&folder, &path));
+    let vault = vault_keys(arguments, setting, &programs, problems);
+    let request = inventory::Request { sources: &paths, beside: &beside, vault: &vault, programs: &programs };
     let inventory = inventory::load(&Disk, &request, sources, problems);
     let site =
         Site { controller: file.controller, timezone: file.timezone, hypervisor: file.hypervisor, notify: file.notify };
     Loaded { site, inventory, vault }
 }
 
-/// The passwords that are named; an executable that would print one is not run.
-fn vault_keys(arguments: &SiteArguments, setting: Option<String>, problems: &mut Problems) -> VaultKeys {
+/// The passwords that are named.
+fn vault_keys(
+    arguments: &SiteArguments,
+    setting: Option<String>,
+    programs: &TrustedPrograms,
+    problems: &mut Problems,
+) -> VaultKeys {
     let mut keys = VaultKeys::new();
     let mut add = |label: Option<&str>, path: &str| {
-        if let Err(problem) = keys.add_file(&Disk, label, path) {
+        if let Err(problem) = keys.add_file(&Disk, programs, label, path) {
             problems.push(*problem);
         }
     };
@@ -132,6 +145,7 @@ fn vault_keys(arguments: &SiteArguments, setting: Option<String>, problems: &mut
     }
     if arguments.vault_id.is_empty() && arguments.vault_password_file.is_empty() {
         let named = std::env::var("ANSIBLE_VAULT_PASSWORD_FILE").ok().filter(|path| !path.is_empty());
+        let named = named.map(|path| join(".", &path));
         if let Some(path) = setting.or(named) {
             add(None, &path);
         }

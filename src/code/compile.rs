@@ -29,6 +29,8 @@ pub fn compile(program: &Program, sources: &Sources) -> Code {
                 schedule: plan.schedule.clone(),
                 is_site: plan.is_site,
                 longest: plan.longest.clone(),
+                altogether: plan.altogether,
+                costliest: plan.costliest.map(|(span, ms)| (mark(sources, span), ms)),
                 verify: plan.verify,
             })
             .collect(),
@@ -218,7 +220,7 @@ impl<'s> Compiler<'s> {
     }
 
     fn step(&mut self, step: &Step) {
-        let mut text = self.sources.slice(step.span).lines().next().unwrap_or_default().trim();
+        let mut text = first_line(self.sources, step.span);
         if let StepKind::Await { .. } | StepKind::Require { .. } = &step.kind {
             // What is said when it is not true is not what is waited for.
             text = text.split(" else ").next().unwrap_or(text);
@@ -481,6 +483,14 @@ fn has_probe(expr: &Expr) -> bool {
         Expr::Member(of, _, args) => has_probe(of) || args.iter().any(has_probe),
         Expr::Index(a, b) | Expr::Binary(_, a, b) => has_probe(a) || has_probe(b),
     }
+}
+
+fn first_line(sources: &Sources, span: Span) -> &str {
+    sources.slice(span).lines().next().unwrap_or_default().trim()
+}
+
+fn mark(sources: &Sources, span: Span) -> Mark {
+    Mark { text: first_line(sources, span).to_string(), place: place(sources, span) }
 }
 
 fn place(sources: &Sources, span: Span) -> String {

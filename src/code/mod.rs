@@ -52,6 +52,10 @@ pub struct Plan {
     pub is_site: bool,
     /// The longest time for each target, in milliseconds.
     pub longest: Vec<u64>,
+    /// The longest time of all targets together, in milliseconds.
+    pub altogether: u64,
+    /// The statement that can take longest, and how long, in milliseconds.
+    pub costliest: Option<(Mark, u64)>,
     /// Whether a success can leave a guest to be verified.
     pub verify: bool,
 }

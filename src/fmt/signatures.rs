@@ -74,7 +74,7 @@ fn form(writer: &mut Writer<'_>, sep: Sep, form: &SigForm) {
         writer.copy(Sep::Space, whom.span);
     }
     // They may stand in any order.
-    let mut phrases: Vec<&Name> = form.at_deadline.iter().chain(&form.unless).collect();
+    let mut phrases: Vec<&Name> = form.at_deadline.iter().chain(&form.marks).collect();
     phrases.sort_by_key(|phrase| phrase.span.start);
     let mut phrases = phrases.into_iter().peekable();
     let mut within = form.within.as_ref();

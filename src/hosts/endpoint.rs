@@ -17,6 +17,8 @@ pub struct Endpoint {
     pub ssh_args: Vec<String>,
     /// `ansible_connection: local`: commands run on this machine, without ssh.
     pub local: bool,
+    /// Why the inventory's settings lead to no connection at all, as a sentence.
+    pub objection: Option<String>,
 }
 
 /// Options of `ssh_config(5)` that an inventory may set. Others are refused: some run programs on this machine
@@ -82,6 +84,9 @@ const FLAGS: [&str; 8] = ["-4", "-6", "-C", "-a", "-k", "-q", "-x", "-T"];
 impl Endpoint {
     /// Why nothing of this endpoint may be given to ssh, as a sentence; nothing when it may.
     pub(super) fn objection(&self) -> Option<String> {
+        if self.objection.is_some() {
+            return self.objection.clone();
+        }
         if self.local {
             return None;
         }

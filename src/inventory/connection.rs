@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::words::{Comments, words};
 use super::{Inventory, VaultKeys, errors};
 use crate::diag::Diagnostic;
+use crate::text::Span;
 
 /// The connection settings of a host. What the inventory leaves open is left to ssh's own configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,14 +27,56 @@ pub struct Connection {
     pub ssh_extra_args: Vec<String>,
     /// `ansible_connection: local`: the host is this machine.
     pub local: bool,
-    /// `ansible_connection`, where it is neither ssh nor local.
-    pub other: Option<String>,
     /// `ansible_become`: whether commands run as another user than the one that logs in.
     pub becomes: bool,
     /// `ansible_become_user`.
     pub become_user: Option<String>,
+    /// Settings that ask for a way that there is not here.
+    pub unsupported: Vec<Unsupported>,
     /// Settings that can not be used, as errors; they are left out above.
     pub problems: Vec<Diagnostic>,
+}
+
+/// A setting that asks for a way that there is not here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsupported {
+    /// Which way.
+    pub way: Way,
+    /// The variable.
+    pub name: &'static str,
+    /// Where its value is written.
+    pub span: Span,
+}
+
+/// Ways to reach a host, or to become somebody there, that Ansible has and this program has not.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// `ansible_connection` is neither ssh nor local.
+    Connection(String),
+    /// `ansible_shell_type` is no POSIX shell.
+    Shell(String),
+    /// A password to log in with, and no key beside it.
+    Password,
+    /// `ansible_become_method` is not `sudo`.
+    BecomeMethod(String),
+    /// A password for `sudo`.
+    BecomePassword,
+}
+
+impl Connection {
+    /// Why there is no way to the host at all, as a sentence; nothing where there may be one.
+    pub fn objection(&self) -> Option<String> {
+        let of_way = |one: &Unsupported| match &one.way {
+            Way::Connection(kind) => {
+                Some(format!("The inventory says `{}: {kind}`, which is neither ssh nor local.", one.name))
+            }
+            Way::Shell(kind) => Some(format!("The inventory says `{}: {kind}`, which is no POSIX shell.", one.name)),
+            // A key of the user's own may open it all the same.
+            Way::Password | Way::BecomeMethod(_) | Way::BecomePassword => None,
+        };
+        let problem = self.problems.first().map(|problem| format!("In the inventory: {}.", problem.message));
+        problem.or_else(|| self.unsupported.iter().find_map(of_way))
+    }
 }
 
 impl Inventory {
@@ -42,7 +85,6 @@ impl Inventory {
         self.hosts.get(host)?;
         let mut settings = Settings { inventory: self, host, keys, problems: Vec::new() };
         let kind = settings.text(&["ansible_connection"]);
-        let known = |kind: &str| matches!(kind, "ssh" | "smart" | "paramiko" | "paramiko_ssh" | "local");
         let short = |kind: &str| kind.strip_prefix("ansible.builtin.").unwrap_or(kind).to_string();
         let kind = kind.as_deref().map(short);
         let mut connection = Connection {
@@ -53,11 +95,12 @@ impl Inventory {
             ssh_common_args: settings.words("ansible_ssh_common_args"),
             ssh_extra_args: settings.words("ansible_ssh_extra_args"),
             local: kind.as_deref() == Some("local"),
-            other: kind.filter(|kind| !known(kind)),
             becomes: settings.truth("ansible_become"),
             become_user: settings.text(&["ansible_become_user"]),
+            unsupported: Vec::new(),
             problems: Vec::new(),
         };
+        connection.unsupported = settings.unsupported(kind, &connection);
         connection.problems = settings.problems;
         Some(connection)
     }
@@ -85,6 +128,46 @@ impl Settings<'_> {
             }
         }
         None
+    }
+
+    /// What asks for a way that there is not here. Whether that matters is for those who use the way.
+    fn unsupported(&mut self, kind: Option<String>, connection: &Connection) -> Vec<Unsupported> {
+        let mut ways = Vec::new();
+        if let Some(kind) =
+            kind.filter(|kind| !matches!(kind.as_str(), "ssh" | "smart" | "paramiko" | "paramiko_ssh" | "local"))
+        {
+            // The rest is about ssh.
+            return self.asks("ansible_connection", Way::Connection(kind)).into_iter().collect();
+        }
+        if let Some(method) = self
+            .text(&["ansible_become_method"])
+            .filter(|method| method.trim_start_matches("ansible.builtin.") != "sudo")
+        {
+            ways.extend(self.asks("ansible_become_method", Way::BecomeMethod(method)));
+        }
+        // Passwords stay closed: that there is one is enough.
+        let passwords = ["ansible_become_password", "ansible_become_pass", "ansible_sudo_pass"];
+        ways.extend(passwords.into_iter().find_map(|name| self.asks(name, Way::BecomePassword)));
+        if connection.local {
+            return ways;
+        }
+        if let Some(shell) =
+            self.text(&["ansible_shell_type"]).filter(|shell| matches!(shell.as_str(), "powershell" | "cmd"))
+        {
+            ways.extend(self.asks("ansible_shell_type", Way::Shell(shell)));
+        }
+        if connection.private_key_file.is_none() {
+            let passwords = ["ansible_ssh_password", "ansible_ssh_pass", "ansible_password"];
+            ways.extend(passwords.into_iter().find_map(|name| self.asks(name, Way::Password)));
+        }
+        ways
+    }
+
+    /// A variable that asks for a way, where the host has it.
+    fn asks(&self, name: &'static str, way: Way) -> Option<Unsupported> {
+        let variable = self.inventory.hosts.get(self.host)?.variables.get(name)?;
+        let is_empty = variable.written.is_none() && matches!(&variable.value, Value::Null) || variable.value == "";
+        (!is_empty).then(|| Unsupported { way, name, span: variable.span })
     }
 
     fn unusable(&mut self, name: &str, wanted: &str) {

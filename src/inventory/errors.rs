@@ -3,7 +3,7 @@
 use super::place::Base;
 use super::vault::Closed;
 use crate::diag::{Diagnostic, nearest};
-use crate::text::{FileError, Span};
+use crate::text::{FileError, Refusal, Span};
 
 pub(super) fn not_found(path: &str) -> Diagnostic {
     Diagnostic::nowhere("inventory/not-found", format!("there is no inventory `{path}`"))
@@ -16,7 +16,7 @@ pub(super) fn unreadable(error: &FileError) -> Diagnostic {
 
 pub(super) fn not_text(path: &str) -> Diagnostic {
     Diagnostic::nowhere("inventory/not-text", format!("`{path}` is not UTF-8 text"))
-        .help("save the file as UTF-8; a program that prints an inventory is run once, and its output stored: `ansible-inventory -i PATH --list > inventory.json`")
+        .help("save the file as UTF-8; a program that prints an inventory may be executed (`chmod +x`)")
 }
 
 /// How a list is made that can stand in for what can not be read here.
@@ -26,9 +26,97 @@ fn store(path: &str) -> String {
     )
 }
 
-pub(super) fn executable(path: &str) -> Diagnostic {
-    let message = format!("`{path}` is a program that makes an inventory, and no program is run here");
-    Diagnostic::nowhere("inventory/executable", message).help(format!("a stored list is the way: {}", store(path)))
+/// A program of the user's that gave no answer; `command` is how it was called.
+pub(super) fn inventory_program(span: Span, path: &str, command: &str, refusal: &Refusal) -> Diagnostic {
+    let (is_trust, message, help) = no_answer(path, command, refusal);
+    let message =
+        if *refusal == Refusal::NotTrusted { format!("`{path}` makes an inventory: {message}") } else { message };
+    let error = match is_trust {
+        true => Diagnostic::error("inventory/executable", span, message),
+        false => Diagnostic::error("inventory/program", span, message),
+    };
+    match refusal {
+        Refusal::NotTrusted => error.help(format!("{help}; or store its list: {}", store(path))),
+        _ => error.help(help),
+    }
+}
+
+/// Why a program gave no answer: whether that is for the user to allow, the message, and the help.
+fn no_answer(path: &str, command: &str, refusal: &Refusal) -> (bool, String, String) {
+    let trust = format!("look at it, and run `hostler trust {path}`");
+    match refusal {
+        Refusal::NotTrusted => (true, "it is a program, and only programs that you trust are run".to_string(), trust),
+        Refusal::Changed => {
+            (true, format!("`{path}` has changed since you said that it may be run"), format!("{trust} again"))
+        }
+        Refusal::WorldWritable => {
+            let message = format!("`{path}` may be written by everybody on this machine, so it is not run");
+            (true, message, format!("`chmod o-w {path}`, then {trust}"))
+        }
+        Refusal::NoList(why) => (true, format!("whether `{path}` is trusted can not be found out: {why}"), trust),
+        Refusal::NotStarted(error) => (
+            false,
+            format!("`{path}` can not be run: {}", error.why),
+            "the first line of a script names its interpreter: `#!/usr/bin/env python3`".to_string(),
+        ),
+        Refusal::TooSlow(seconds) => (
+            false,
+            format!("`{command}` had not answered after {seconds} s, and was ended"),
+            "run it by hand; where it is slow by nature, store what it prints in a file".to_string(),
+        ),
+        Refusal::TooMuch(bytes) => (
+            false,
+            format!("`{command}` prints more than {} MiB", bytes / 1024 / 1024),
+            "run it by hand, and look at what it prints".to_string(),
+        ),
+        Refusal::Failed(code, said) => {
+            let ended = match code {
+                Some(code) => format!("with code {code}"),
+                None => "by a signal".to_string(),
+            };
+            let help = match said.is_empty() {
+                true => "it said nothing; run it by hand".to_string(),
+                false => format!("it said:\n{said}"),
+            };
+            (false, format!("`{command}` ended {ended}"), help)
+        }
+    }
+}
+
+/// A line of what a program prints, short enough to be shown.
+fn shown(text: &str, line: usize) -> String {
+    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim();
+    let short: String = line.chars().filter(|c| !c.is_control()).take(100).collect();
+    if short.len() < line.len() { format!("{short}…") } else { short }
+}
+
+pub(super) fn printed_no_text(span: Span, command: &str, byte: usize) -> Diagnostic {
+    let message = format!("what `{command}` prints is no UTF-8 text: byte {byte} is none");
+    Diagnostic::error("inventory/program", span, message)
+}
+
+pub(super) fn printed_no_json(span: Span, command: &str, text: &str, error: &serde_json::Error) -> Diagnostic {
+    let (line, why) = (error.line(), error.to_string());
+    let why = why.rsplit_once(" at line ").map_or(why.as_str(), |(why, _)| why);
+    let place = format!("line {line}, column {}", error.column());
+    let message = format!("what `{command}` prints is no JSON: {why} at {place}");
+    let error = Diagnostic::error("inventory/program", span, message);
+    match shown(text, line) {
+        line_text if line_text.is_empty() => error.help("it prints nothing there; an inventory without hosts is `{}`"),
+        line_text => error.help(format!("line {line} of what it prints: {line_text}")),
+    }
+}
+
+pub(super) fn printed_no_mapping(span: Span, command: &str, what: &str) -> Diagnostic {
+    Diagnostic::error("inventory/program", span, format!("`{command}` prints a JSON object, and this is {what}"))
+}
+
+pub(super) fn not_executable(span: Span, path: &str) -> Diagnostic {
+    let message = format!("`{path}` begins like a program, and may not be executed");
+    Diagnostic::error("inventory/executable", span, message).help(format!(
+        "if it makes an inventory: `chmod +x {path}`, look at it, and run `hostler trust {path}`; or store its list: {}",
+        store(path)
+    ))
 }
 
 pub(super) fn plugin(span: Span, plugin: &str, path: &str) -> Diagnostic {
@@ -256,10 +344,26 @@ pub(super) fn vars_are_no_mapping(span: Span, path: &str, what: &str) -> Diagnos
         .help("write `name: value`, one a line")
 }
 
-pub(super) fn vault_program(path: &str) -> Box<Diagnostic> {
-    let message = format!("`{path}` is a program that prints a vault password, and no program is run here");
+/// A program that was to print a vault password.
+pub(super) fn vault_program(path: &str, command: &str, refusal: &Refusal) -> Box<Diagnostic> {
+    let (_, message, help) = no_answer(path, command, refusal);
+    let (message, help) = match refusal {
+        Refusal::NotTrusted => (
+            format!("`{path}` prints a vault password: {message}"),
+            format!("{help}; or put the password into a file that only you can read, and name that"),
+        ),
+        _ => (message, help),
+    };
+    Box::new(Diagnostic::nowhere("inventory/vault-password", message).help(help))
+}
+
+pub(super) fn vault_program_not_executable(path: &str) -> Box<Diagnostic> {
+    let message = format!("`{path}` begins like a program, and may not be executed");
     let error = Diagnostic::nowhere("inventory/vault-password", message);
-    Box::new(error.help("put the password into a file that only you can read, and name that"))
+    Box::new(error.help(format!(
+        "if it prints the password: `chmod +x {path}`, look at it, and run `hostler trust {path}`; or put the password \
+         into a file that only you can read, and name that"
+    )))
 }
 
 pub(super) fn vault_password_missing(path: &str) -> Box<Diagnostic> {
@@ -267,10 +371,16 @@ pub(super) fn vault_password_missing(path: &str) -> Box<Diagnostic> {
     Box::new(Diagnostic::nowhere("inventory/vault-password", message))
 }
 
-pub(super) fn vault_password_empty(path: &str) -> Box<Diagnostic> {
-    let message = format!("the vault password file `{path}` is empty");
+pub(super) fn vault_password_empty(path: &str, is_program: bool) -> Box<Diagnostic> {
+    let message = match is_program {
+        true => format!("`{path}` prints no vault password"),
+        false => format!("the vault password file `{path}` is empty"),
+    };
     Box::new(Diagnostic::nowhere("inventory/vault-password", message))
 }
+
+const GIVE_THE_PASSWORD: &str = "give the file that holds the password: `--vault-password-file FILE`, or \
+                                 `vault_password_file = \"FILE\"` in hostler.toml";
 
 /// A vault that stays closed: a variable or a whole file (`what`).
 pub(super) fn vault(span: Span, what: &str, closed: &Closed) -> Diagnostic {
@@ -281,8 +391,7 @@ pub(super) fn vault(span: Span, what: &str, closed: &Closed) -> Diagnostic {
     match closed {
         Closed::NoPassword { label } => {
             let message = format!("{what} is in a vault{}, and there is no password for it", of(label));
-            Diagnostic::error("inventory/vault-locked", span, message)
-                .help("give the file that holds the password: `--vault-password-file FILE`, or `--vault-id LABEL@FILE`")
+            Diagnostic::error("inventory/vault-locked", span, message).help(GIVE_THE_PASSWORD)
         }
         Closed::WrongPassword { label } => {
             let message = format!("no password that was given opens the vault{} of {what}", of(label));
@@ -317,7 +426,7 @@ pub(super) fn may_be_locked(problem: Diagnostic, file: Span) -> Diagnostic {
     let message = format!("{}, or it is in a vault for which there is no password", problem.message);
     Diagnostic { code: "inventory/vault-locked", message, ..problem }
         .and(file, "this file is encrypted")
-        .help("give the file that holds the password: `--vault-password-file FILE`, or `--vault-id LABEL@FILE`")
+        .help(GIVE_THE_PASSWORD)
 }
 
 pub(super) fn template_needs(span: Span, name: &str, host: &str, other: &str, cause: &Diagnostic) -> Diagnostic {

@@ -10,7 +10,7 @@ use super::precedence::{Bases, HostVars, Precedence};
 use super::reading::{Content, Found, Reading, Text, parse};
 use super::source::Origin;
 use super::vars_files::Whose;
-use super::{Group, Host, Inventory, Request, address, hosts_file, ini, render, stored};
+use super::{Group, Host, Inventory, Request, address, hosts_file, ini, program, render, stored};
 use crate::diag::Problems;
 use crate::text::{Entry as Inside, Files, Sources, Span};
 
@@ -24,7 +24,7 @@ const IGNORED_ENDINGS: [&str; 12] =
 pub fn load(files: &dyn Files, request: &Request<'_>, sources: &mut Sources, problems: &mut Problems) -> Inventory {
     let mut model = Model::new();
     let mut bases = Bases { inventory: Vec::new(), plans: Vec::new() };
-    let mut reading = Reading { files, sources, problems, vault: request.vault };
+    let mut reading = Reading { files, sources, problems, vault: request.vault, programs: request.programs };
     for (number, source) in request.sources.iter().enumerate() {
         if let Some(base) = read_source(source, number, &mut model, &mut reading) {
             bases.inventory.push(base);
@@ -103,8 +103,7 @@ fn read_host_list(list: &str, number: usize, model: &mut Model, reading: &mut Re
 fn read_file(path: &str, is_executable: bool, number: usize, model: &mut Model, reading: &mut Reading<'_>) {
     let ending = ending(name(path));
     if is_executable && reading.is_program(path) {
-        reading.problems.push(errors::executable(path));
-        return;
+        return program::read(path, number, model, reading);
     }
     let text = match reading.text(path) {
         Found::Text(text) => text,
@@ -119,7 +118,7 @@ fn read_file(path: &str, is_executable: bool, number: usize, model: &mut Model, 
         },
         ".toml" => reading.problems.push(errors::toml(text.start)),
         "" => read_unnamed(&text, &origin, model, reading),
-        _ if text.text.starts_with("#!") => reading.problems.push(errors::executable(path)),
+        _ if text.text.starts_with("#!") => reading.problems.push(errors::not_executable(text.start, path)),
         _ => ini::read(&text.text, text.base, &origin, model, reading.problems),
     }
 }

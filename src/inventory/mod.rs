@@ -16,6 +16,7 @@ mod paths;
 mod pattern;
 mod place;
 mod precedence;
+mod program;
 mod python;
 mod reading;
 mod render;
@@ -34,15 +35,15 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::diag::Diagnostic;
-use crate::text::Span;
+use crate::text::{NoPrograms, Programs, Span};
 
-pub use connection::Connection;
+pub use connection::{Connection, Unsupported, Way};
 pub use load::load;
 pub use pattern::PatternError;
 pub use vault::VaultKeys;
 
 /// Where to read an inventory from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The sources as they are written, as after `-i`: a file, a folder of files, or hosts with commas (`a,b,`).
     pub sources: &'a [String],
@@ -50,12 +51,14 @@ pub struct Request<'a> {
     pub beside: &'a [String],
     /// The passwords that open vaults.
     pub vault: &'a VaultKeys,
+    /// How programs that make an inventory are run, where the user trusts them.
+    pub programs: &'a dyn Programs,
 }
 
 impl Default for Request<'_> {
     fn default() -> Self {
         static NONE: VaultKeys = VaultKeys::new();
-        Request { sources: &[], beside: &[], vault: &NONE }
+        Request { sources: &[], beside: &[], vault: &NONE, programs: &NoPrograms }
     }
 }
 

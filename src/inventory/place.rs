@@ -9,6 +9,8 @@ pub(super) enum Base {
     At(u32),
     /// The text came out of an encrypted source: everything in it stands at this place.
     Sealed(Span),
+    /// A program printed the text: everything in it stands at this place, which is the program's.
+    Printed(Span),
 }
 
 impl Base {
@@ -16,7 +18,7 @@ impl Base {
     pub(super) fn span(self, from: usize, to: usize) -> Span {
         match self {
             Base::At(start) => Span::new(start + from as u32, start + to.max(from) as u32),
-            Base::Sealed(span) => span,
+            Base::Sealed(span) | Base::Printed(span) => span,
         }
     }
 

@@ -8,7 +8,7 @@ use super::place::Base;
 use super::vault::{Closed, VaultKeys, is_encrypted};
 use super::{json, yaml};
 use crate::diag::{Diagnostic, Problems};
-use crate::text::{Entry, Files, Sources, Span};
+use crate::text::{Entry, Files, Programs, Sources, Span, is_program};
 
 /// What is needed to read a file and to say what is wrong with it.
 pub(super) struct Reading<'a> {
@@ -16,6 +16,7 @@ pub(super) struct Reading<'a> {
     pub(super) sources: &'a mut Sources,
     pub(super) problems: &'a mut Problems,
     pub(super) vault: &'a VaultKeys,
+    pub(super) programs: &'a dyn Programs,
 }
 
 /// A file's text, and its place.
@@ -64,10 +65,7 @@ impl Reading<'_> {
 
     /// Whether a file that may be executed is a program, and not a text that happens to have the right.
     pub(super) fn is_program(&mut self, path: &str) -> bool {
-        match self.files.read(path) {
-            Ok(Some(bytes)) => bytes.starts_with(b"#!") || std::str::from_utf8(&bytes).is_err(),
-            Ok(None) | Err(_) => false,
-        }
+        matches!(self.files.read(path), Ok(Some(bytes)) if is_program(&bytes))
     }
 
     /// A file's text; what hinders is reported, and so is a file that is not there.
@@ -140,7 +138,7 @@ pub(super) fn parse(text: &Text, problems: &mut Problems) -> Result<Option<Node>
         Some(Err(_)) | None => yaml::read(text, *base, problems),
     };
     match base {
-        Base::At(_) => found,
+        Base::At(_) | Base::Printed(_) => found,
         Base::Sealed(_) => found.map_err(|_| Box::new(errors::vault_content(*start, path))),
     }
 }

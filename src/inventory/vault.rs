@@ -14,9 +14,9 @@ use ctr::Ctr128BE;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::errors;
+use super::{errors, paths};
 use crate::diag::Diagnostic;
-use crate::text::Files;
+use crate::text::{Files, Programs, Purpose, is_program};
 
 /// How every encrypted text begins.
 const HEADER: &str = "$ANSIBLE_VAULT";
@@ -59,21 +59,37 @@ impl VaultKeys {
         self.keys.push(VaultKey { label: label.map(str::to_string), password });
     }
 
-    /// One more password from a file (`--vault-password-file`).
+    /// One more password from a file (`--vault-password-file`), or from a program that prints it.
     ///
     /// # Errors
-    /// Where the file is not there, is empty, or is a program: Ansible runs those, and nothing is run here.
-    pub fn add_file(&mut self, files: &dyn Files, label: Option<&str>, path: &str) -> Result<(), Box<Diagnostic>> {
-        match files.read(path) {
-            Ok(Some(bytes)) if bytes.starts_with(b"#!") => Err(errors::vault_program(path)),
-            Ok(Some(bytes)) if bytes.trim_ascii().is_empty() => Err(errors::vault_password_empty(path)),
-            Ok(Some(bytes)) => {
-                self.add(label, &bytes);
-                Ok(())
-            }
-            Ok(None) => Err(errors::vault_password_missing(path)),
-            Err(error) => Err(Box::new(errors::unreadable(&error))),
+    /// Where the file is not there or is empty, and where a program may not be run or fails.
+    pub fn add_file(
+        &mut self,
+        files: &dyn Files,
+        programs: &dyn Programs,
+        label: Option<&str>,
+        path: &str,
+    ) -> Result<(), Box<Diagnostic>> {
+        let unreadable = |error| Box::new(errors::unreadable(&error));
+        let Some(bytes) = files.read(path).map_err(unreadable)? else {
+            return Err(errors::vault_password_missing(path));
+        };
+        let beside = files.list(paths::folder(path)).map_err(unreadable)?;
+        let entry = beside.into_iter().flatten().find(|entry| entry.name == paths::name(path));
+        let is_executable = entry.is_some_and(|entry| entry.is_executable);
+        if is_executable && is_program(&bytes) {
+            let password = printed(programs, label, path)?;
+            self.keys.push(VaultKey { label: label.map(str::to_string), password });
+            return Ok(());
         }
+        if bytes.starts_with(b"#!") {
+            return Err(errors::vault_program_not_executable(path));
+        }
+        if bytes.trim_ascii().is_empty() {
+            return Err(errors::vault_password_empty(path, false));
+        }
+        self.add(label, &bytes);
+        Ok(())
     }
 
     /// The text of a vault.
@@ -91,6 +107,26 @@ impl VaultKeys {
             }
         }
         Err(Closed::WrongPassword { label: vault.label.map(str::to_string) })
+    }
+}
+
+/// The password that a program prints: its output without line ends. One whose name ends in `-client` is told which
+/// label is meant (`ClientScriptVaultSecret` of Ansible's `parsing/vault`).
+fn printed(programs: &dyn Programs, label: Option<&str>, path: &str) -> Result<Vec<u8>, Box<Diagnostic>> {
+    let name = paths::name(path);
+    let stem = name.strip_suffix(paths::ending(name)).unwrap_or(name);
+    let client = ["--vault-id", label.unwrap_or("default")];
+    let arguments: &[&str] = if stem.ends_with("-client") { &client } else { &[] };
+    let output = programs.run(path, arguments, Purpose::Password).map_err(|refusal| {
+        let words: Vec<&str> = std::iter::once(path).chain(arguments.iter().copied()).collect();
+        errors::vault_program(path, &words.join(" "), &refusal)
+    })?;
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let from = output.iter().position(|byte| !is_end(byte)).unwrap_or(output.len());
+    let to = output.iter().rposition(|byte| !is_end(byte)).map_or(from, |last| last + 1);
+    match &output[from..to] {
+        [] => Err(errors::vault_password_empty(path, true)),
+        password => Ok(password.to_vec()),
     }
 }
 

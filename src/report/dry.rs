@@ -55,6 +55,14 @@ impl View<'_> {
             let slots = vec![Value::None; self.code.procs[plan.body].slots];
             self.walk(plan.body, slots, 0);
         }
+        if !plan.is_site {
+            let altogether = duration_text(plan.altogether / 1000 * 1000);
+            self.line(0, &format!("altogether at most {altogether}{}", beside_the_window(plan)));
+        }
+        if let Some((mark, ms)) = &plan.costliest {
+            let ms = duration_text(*ms / 1000 * 1000);
+            self.line(0, &format!("longest: {} ({ms})   [{}]", mark.text, mark.place));
+        }
         for (target, longest) in plan.targets.iter().zip(&plan.longest) {
             let _ = writeln!(self.text, "\n{target}: at most {}", duration_text(*longest / 1000 * 1000));
             self.last.clear();
@@ -324,6 +332,17 @@ fn clauses(plan: &Plan) -> Vec<String> {
     lines.extend(schedule.deadline.map(|ms| format!("deadline {}", duration_text(ms))));
     lines.extend(schedule.locks.iter().map(|lock| format!("lock \"{lock}\"")));
     lines
+}
+
+/// What a run that may be longer than its window means.
+fn beside_the_window(plan: &Plan) -> String {
+    match &plan.schedule.window {
+        Some(window) if plan.altogether > u64::from(window.length()) * 60_000 => {
+            let open = duration_text(u64::from(window.length()) * 60_000);
+            format!(", and the window is open for {open}: a guest that would not be done in time is not begun")
+        }
+        _ => String::new(),
+    }
 }
 
 fn guard_text(guard: &Guard) -> Option<&'static str> {

@@ -693,8 +693,8 @@ pub struct SigForm {
     pub whom: Option<Name>,
     /// `ended` or `left to finish`: what becomes of it when the plan stops waiting.
     pub at_deadline: Option<Name>,
-    /// `unless managed`: not for a guest whose power its cluster keeps by itself.
-    pub unless: Option<Name>,
+    /// `unless managed`: not for a guest whose power its cluster keeps by itself; `by force`: the guest is not asked.
+    pub marks: Vec<Name>,
     /// `within 15m`: how long the plan waits where it does not say.
     pub within: Option<Expr>,
 }

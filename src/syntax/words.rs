@@ -84,7 +84,7 @@ fn in_words(rule: Rule) -> Option<String> {
         Rule::per_hypervisor => "`per hypervisor`",
         Rule::outcome => "an outcome",
         Rule::at_deadline => "`left to finish`",
-        Rule::unless => "`unless managed`",
+        Rule::sig_mark => "`unless managed`",
         Rule::param => "a parameter",
         Rule::need => "a variable",
         Rule::r#type | Rule::type_literals | Rule::type_list | Rule::type_name => "a type",

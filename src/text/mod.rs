@@ -4,9 +4,11 @@
 //! a diagnostic, a variable of the inventory and a statement of a plan can all point anywhere.
 
 mod files;
+mod programs;
 mod sources;
 
 pub use files::{Entry, FileError, Files, MemoryFiles};
+pub use programs::{NoPrograms, Programs, Purpose, Refusal, is_program};
 pub use sources::{Place, Source, Sources};
 
 use serde::{Deserialize, Serialize};

@@ -30,6 +30,7 @@ pub(super) struct Reading {
     pub(super) effect: Effect_,
     pub(super) left: bool,
     pub(super) unless_managed: bool,
+    pub(super) by_force: bool,
     pub(super) within: Option<Expr>,
     pub(super) user: Option<String>,
     pub(super) place: Option<String>,
@@ -459,6 +460,7 @@ impl Body<'_, '_> {
         read.effect = form.effect;
         read.left = form.left;
         read.unless_managed = form.unless_managed;
+        read.by_force = form.by_force;
         read.within = form.within.map(|ms| Expr::Const(Value::Duration(ms)));
         self.fill(form, signature, seen, start + 1, &matched, slotted, read)
     }

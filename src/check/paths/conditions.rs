@@ -8,7 +8,7 @@ use crate::check::program::{Builtin, Callee, Expr, Op, StepKind};
 
 impl Walk<'_> {
     /// The ways on which a condition has this truth, with what that proves.
-    pub(super) fn hold(&self, paths: &Paths, condition: &Expr, truth: bool, frame: &Frame) -> Paths {
+    pub(super) fn hold(&mut self, paths: &Paths, condition: &Expr, truth: bool, frame: &Frame) -> Paths {
         match condition {
             Expr::Not(inner) => self.hold(paths, inner, !truth, frame),
             Expr::Binary(op @ (Op::And | Op::Or), left, right) => {
@@ -17,8 +17,8 @@ impl Walk<'_> {
                     self.hold(&first, right, truth, frame)
                 } else {
                     let first = self.hold(paths, left, truth, frame);
-                    let second = self.hold(&self.hold(paths, left, !truth, frame), right, truth, frame);
-                    first.and(&second)
+                    let open = self.hold(paths, left, !truth, frame);
+                    first.and(&self.hold(&open, right, truth, frame))
                 }
             }
             Expr::Binary(Op::NotEqual, left, right) => {
@@ -45,8 +45,13 @@ impl Walk<'_> {
         }
     }
 
-    fn probe(&self, paths: &Paths, callee: &Callee, args: &[Expr], truth: bool, frame: &Frame) -> Paths {
+    fn probe(&mut self, paths: &Paths, callee: &Callee, args: &[Expr], truth: bool, frame: &Frame) -> Paths {
         if let Callee::Proc(id) = callee {
+            for (slot, arg) in args.iter().enumerate() {
+                if self.acts_on(*id, slot) {
+                    self.hold_new(paths, arg, frame);
+                }
+            }
             // A probe of one expression says what that says.
             let Some(proc) = self.checker.procs.get(id.0).and_then(Option::as_ref) else { return paths.clone() };
             let [only] = proc.body.as_slice() else { return paths.clone() };
@@ -60,6 +65,7 @@ impl Walk<'_> {
                 path.change(who, |known| {
                     known.off = None;
                     known.boot = known.disrupted;
+                    known.unproven = None;
                     walk.settle(known);
                 });
             },
@@ -67,6 +73,8 @@ impl Walk<'_> {
                 path.change(who, |known| {
                     known.off = None;
                     known.agent = true;
+                    // Its answer counts for a new system only.
+                    known.unproven = None;
                     walk.settle(known);
                 });
             },
@@ -76,7 +84,8 @@ impl Walk<'_> {
             (Callee::Builtin(Builtin::Locked), false) => |_, path, who| path.change(who, |known| known.unlocked = true),
             _ => return paths.clone(),
         };
-        paths.map(|path| change(self, path, &who))
+        let walk = &*self;
+        paths.map(|path| change(walk, path, &who))
     }
 
     /// A condition over values only: it is the same whenever it is asked, for values do not change.

@@ -25,6 +25,10 @@ pub(super) struct Found {
     pub(super) guards: IndexMap<(ProcId, Span), Guards>,
     /// Commands after which a success leaves the guest off.
     pub(super) left_off: IndexSet<Span>,
+    /// Commands that take the power away from a guest that was not asked to shut down before.
+    pub(super) hard_stops: IndexMap<Span, String>,
+    /// Steps that may still ask the old system, and the power action before them.
+    pub(super) old_systems: IndexMap<Span, Span>,
     /// Whether a success leaves a guest disrupted, so that it is to be verified.
     pub(super) verify: bool,
 }
@@ -42,7 +46,7 @@ impl Checker<'_> {
     /// Walks a plan's body for one kind of subject.
     pub(super) fn walk(&self, body: ProcId, kind: &Kind, found: &mut Found) {
         let Some(proc) = &self.procs[body.0] else { return };
-        let mut walk = Walk { checker: self, kind, found, frames: 0, at: Vec::new() };
+        let mut walk = Walk { checker: self, kind, found, frames: 0, at: Vec::new(), failing: false };
         let mut slots = vec![None; proc.slots];
         if proc.has_subject
             && let Some(first) = slots.first_mut()
@@ -101,6 +105,8 @@ struct Walk<'w> {
     frames: usize,
     /// The steps under way, the innermost last, without the library's.
     at: Vec<Span>,
+    /// Whether the steps under way are there for what has gone wrong.
+    failing: bool,
 }
 
 impl Walk<'_> {
@@ -243,7 +249,7 @@ impl Walk<'_> {
         let mut flow = self.steps(body, from, frame);
         if let Some(steps) = recover {
             let failed = std::mem::take(&mut flow.failed);
-            let after = self.steps(steps, failed, frame);
+            let after = self.for_failures(|this| this.steps(steps, failed, frame));
             flow.also(&after);
             flow.next.add(&after.next);
         }
@@ -256,12 +262,19 @@ impl Walk<'_> {
             next
         };
         flow.next = through(self, flow.next);
-        flow.failed = through(self, flow.failed);
-        flow.stopped = through(self, flow.stopped);
         flow.returned = through(self, flow.returned);
         flow.done = through(self, flow.done);
+        flow.failed = self.for_failures(|this| through(this, flow.failed));
+        flow.stopped = self.for_failures(|this| through(this, flow.stopped));
         flow.also(&last);
         flow
+    }
+
+    fn for_failures<T>(&mut self, steps: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.failing, true);
+        let result = steps(self);
+        self.failing = before;
+        result
     }
 
     fn call(&mut self, callee: &Callee, args: &[Expr], from: Paths, frame: &Frame) -> Flow {
@@ -282,6 +295,12 @@ impl Walk<'_> {
         let mut flow = self.steps(&proc.body, from, &mut inner);
         let returned = std::mem::take(&mut flow.returned);
         flow.next.add(&returned);
+        let mut asks = false;
+        each_command(&proc.body, &mut |command| asks |= command.effect.is_power() && !command.by_force);
+        if asks && let Some(who) = self.who(args.first(), frame) {
+            // A task that was to shut it down, and did not get that far, was the attempt.
+            flow.failed = flow.failed.map(|path| path.change(&who, |known| known.asked = true));
+        }
         flow
     }
 
@@ -311,6 +330,7 @@ impl Walk<'_> {
     }
 
     fn run(&mut self, command: &Command, span: Span, from: Paths, frame: &Frame) -> Flow {
+        self.hold_new(&from, &command.place, frame);
         if command.effect == Effect::Read {
             return Flow { next: from.clone(), failed: from, ..Flow::default() };
         }
@@ -349,17 +369,43 @@ impl Walk<'_> {
             guards.agent |= !known.agent && !known.disrupted;
             guards.baseline |= !known.disrupted;
         }
+        if command.by_force && from.iter().any(|path| !path.known(who).asked) {
+            self.found.hard_stops.insert(at, command.text.clone());
+        }
         let alone = command.whom == Whom::Itself;
         let after = from.map(|path| {
             path.wait();
             path.change(who, |known| {
                 // Nobody but its hypervisor could switch a guest on again; a machine that is nobody's guest is not left.
                 let off = (command.effect == Effect::PowerOff && !alone).then_some(at);
-                *known = Known { disrupted: true, off, alone, keep_off: known.keep_off, ..Known::default() };
+                let asked = known.asked || !command.by_force;
+                let keep_off = known.keep_off;
+                *known = Known { disrupted: true, off, unproven: Some(at), asked, alone, keep_off, ..Known::default() };
             });
         });
-        // It may fail before it did anything, or after.
-        Flow { failed: from.and(&after), next: after, ..Flow::default() }
+        // It may fail before it did anything, or after; it was asked for all the same.
+        let before = from.map(|path| path.change(who, |known| known.asked |= !command.by_force));
+        Flow { failed: before.and(&after), next: after, ..Flow::default() }
+    }
+
+    /// What is asked of a host is asked of the system that a power action brought, not of the one that it ended.
+    fn hold_new(&mut self, paths: &Paths, host: &Expr, frame: &Frame) {
+        let (Some(who), Some(at)) = (self.who(Some(host), frame), self.at.last()) else { return };
+        // A plan that cleans up after a failure takes the system that is there.
+        if self.failing {
+            return;
+        }
+        if let Some(power) = paths.iter().find_map(|path| path.known(&who).unproven) {
+            self.found.old_systems.entry(*at).or_insert(power);
+        }
+    }
+
+    /// Whether a procedure runs commands on the host in one of its slots.
+    fn acts_on(&self, id: ProcId, slot: usize) -> bool {
+        let Some(proc) = self.checker.procs[id.0].as_ref() else { return false };
+        let mut acts = false;
+        each_command(&proc.body, &mut |command| acts |= command.place == Expr::Slot(Slot(slot)));
+        acts
     }
 
     /// A guest whose every proof is there is no longer disrupted.
@@ -368,6 +414,26 @@ impl Walk<'_> {
         if known.disrupted && (known.boot || !self.kind.ssh) && agent {
             known.disrupted = false;
             known.boot = false;
+        }
+    }
+}
+
+/// Visits every command of some steps.
+fn each_command(steps: &[Step], visit: &mut impl FnMut(&Command)) {
+    for step in steps {
+        match &step.kind {
+            StepKind::Run(command, _) => visit(command),
+            StepKind::If(branches, otherwise) => {
+                branches.iter().for_each(|(_, steps)| each_command(steps, visit));
+                each_command(otherwise, visit);
+            }
+            StepKind::For(_, _, steps) | StepKind::Retry(_, _, steps) => each_command(steps, visit),
+            StepKind::Try(body, recover, finally) => {
+                each_command(body, visit);
+                recover.iter().for_each(|(_, steps)| each_command(steps, visit));
+                finally.iter().for_each(|steps| each_command(steps, visit));
+            }
+            _ => {}
         }
     }
 }

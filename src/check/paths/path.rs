@@ -32,6 +32,10 @@ pub(super) struct Known {
     pub(super) boot: bool,
     /// The command that switched it off, where nothing has switched it on again.
     pub(super) off: Option<Span>,
+    /// It was asked to shut down.
+    pub(super) asked: bool,
+    /// The power action since which no new boot is proven.
+    pub(super) unproven: Option<Span>,
     /// It is meant to be off.
     pub(super) keep_off: bool,
     /// A machine that changes its own power: nobody is asked for its agent.

@@ -117,19 +117,24 @@ impl Builder<'_> {
 
     fn form(&mut self, pair: Pair<'_>) -> SigLineKind {
         let (mut items, mut effect, mut whom, mut within) = (Vec::new(), None, None, None);
-        let (mut at_deadline, mut unless): (Option<Name>, Option<Name>) = (None, None);
+        let (mut at_deadline, mut marks): (Option<Name>, Vec<Name>) = (None, Vec::new());
         for part in children(pair) {
             let span = self.span(&part);
             match part.as_rule() {
                 Rule::sig_item => items.extend(self.sig_item(part)),
                 Rule::effect => effect = Some(self.words(&part)),
                 Rule::whom => whom = Some(self.name(&part)),
-                Rule::at_deadline | Rule::unless => {
+                Rule::at_deadline | Rule::sig_mark => {
                     let words = self.words(&part);
-                    let place = if part.as_rule() == Rule::unless { &mut unless } else { &mut at_deadline };
-                    match place {
-                        Some(Name { span: first, .. }) => self.report(errors::part_twice(span, &words.text, *first)),
-                        None => *place = Some(words),
+                    let is_mark = part.as_rule() == Rule::sig_mark;
+                    let first = match is_mark {
+                        true => marks.iter().find(|mark| mark.text == words.text),
+                        false => at_deadline.as_ref(),
+                    };
+                    match first {
+                        Some(first) => self.report(errors::part_twice(span, &words.text, first.span)),
+                        None if is_mark => marks.push(words),
+                        None => at_deadline = Some(words),
                     }
                 }
                 Rule::sig_within => self.once(&mut within, part, "within"),
@@ -137,7 +142,7 @@ impl Builder<'_> {
             }
         }
         match effect {
-            Some(effect) => SigLineKind::Form(SigForm { items, effect, whom, at_deadline, unless, within }),
+            Some(effect) => SigLineKind::Form(SigForm { items, effect, whom, at_deadline, marks, within }),
             None => SigLineKind::Bad,
         }
     }

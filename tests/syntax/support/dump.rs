@@ -506,9 +506,9 @@ impl Dump {
         let (items, effect) = (self.items(&form.items), self.name(&form.effect));
         let whom = form.whom.as_ref().map(|whom| format!(" {}", self.name(whom))).unwrap_or_default();
         let at_deadline = form.at_deadline.as_ref().map(|at| format!(", {}", self.name(at))).unwrap_or_default();
-        let unless = form.unless.as_ref().map(|unless| format!(", {}", self.name(unless))).unwrap_or_default();
+        let marks: String = form.marks.iter().map(|mark| format!(", {}", self.name(mark))).collect();
         let within = form.within.as_ref().map(|within| format!(", within {}", self.expr(within))).unwrap_or_default();
-        format!("{items} -> ({effect}){whom}{at_deadline}{unless}{within}").trim_start().to_string()
+        format!("{items} -> ({effect}){whom}{at_deadline}{marks}{within}").trim_start().to_string()
     }
 
     fn items(&mut self, items: &[SigItem]) -> String {
