@@ -1,5 +1,10 @@
 //! The longest time that a guest can take: every wait and command has a deadline, so the sum is known.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use indexmap::{IndexMap, IndexSet};
+
 use super::Checker;
 use super::constants::constant;
 use super::program::{Callee, Command, Effect, Expr, Op, Proc, ProcId, Schedule, Slot, Step, StepKind};
@@ -101,36 +106,45 @@ impl Checker<'_> {
     /// many at once as the schedule lets.
     pub(super) fn altogether(&self, schedule: &Schedule, targets: &[String], longest: &[u64]) -> u64 {
         let all = targets.len();
-        let mut ends: Vec<(u64, usize)> = Vec::with_capacity(all);
+        let at_once =
+            if schedule.whole_batches { all } else { schedule.batches.first().map_or(1, |share| share.of(all)) };
+        let mut places = Places::new(at_once);
+        let mut of_hypervisor: IndexMap<Option<&str>, Places> = IndexMap::new();
+        // Each group, and when the last of it that was begun ends.
+        let mut groups: Vec<(IndexSet<&str>, u64)> =
+            schedule.never_together.iter().map(|group| (group.iter().map(String::as_str).collect(), 0)).collect();
+        let mut last = 0;
         let mut batch_began = 0;
         let mut batch_left = 0;
         let mut sizes = schedule.batches.iter();
         let mut size = 1;
-        for (i, longest) in longest.iter().enumerate() {
+        for (target, longest) in targets.iter().zip(longest) {
             if schedule.whole_batches && batch_left == 0 {
-                batch_began = ends.iter().map(|(end, _)| *end).max().unwrap_or(0);
+                batch_began = last;
                 size = sizes.next().map_or(size, |share| share.of(all));
                 batch_left = size;
             }
             batch_left = batch_left.saturating_sub(1);
-            let at_once =
-                if schedule.whole_batches { all } else { schedule.batches.first().map_or(1, |share| share.of(all)) };
-            let mut began = free(ends.iter().map(|(end, _)| *end), at_once).max(batch_began);
-            if let Some(limit) = schedule.per_hypervisor {
-                let same =
-                    |other: &usize| self.roles.hypervisor(&targets[*other]) == self.roles.hypervisor(&targets[i]);
-                began = began.max(free(ends.iter().filter(|(_, other)| same(other)).map(|(end, _)| *end), limit));
+            let mut beside = schedule
+                .per_hypervisor
+                .map(|limit| of_hypervisor.entry(self.roles.hypervisor(target)).or_insert_with(|| Places::new(limit)));
+            let apart = groups.iter().filter(|(group, _)| group.contains(target.as_str())).map(|(_, end)| *end);
+            let began = places
+                .free()
+                .max(batch_began)
+                .max(beside.as_ref().map_or(0, |places| places.free()))
+                .max(apart.max().unwrap_or(0));
+            let end = began.saturating_add(*longest);
+            places.take(end);
+            if let Some(places) = &mut beside {
+                places.take(end);
             }
-            let apart = |other: &usize| {
-                schedule
-                    .never_together
-                    .iter()
-                    .any(|group| group.contains(&targets[i]) && group.contains(&targets[*other]))
-            };
-            began = began.max(ends.iter().filter(|(_, other)| apart(other)).map(|(end, _)| *end).max().unwrap_or(0));
-            ends.push((began.saturating_add(*longest), i));
+            for (_, until) in groups.iter_mut().filter(|(group, _)| group.contains(target.as_str())) {
+                *until = end.max(*until);
+            }
+            last = end.max(last);
         }
-        ends.into_iter().map(|(end, _)| end).max().unwrap_or(0)
+        last
     }
 
     fn steps(&self, steps: &[Step], known: &mut Known) -> u64 {
@@ -277,9 +291,29 @@ impl Checker<'_> {
     }
 }
 
-/// When the next can begin beside those that end then, at most so many at once.
-fn free(ends: impl Iterator<Item = u64>, at_once: usize) -> u64 {
-    let mut ends: Vec<u64> = ends.collect();
-    ends.sort_unstable_by(|a, b| b.cmp(a));
-    ends.get(at_once.max(1) - 1).copied().unwrap_or(0)
+/// Room for so many at once: when those end that hold it longest.
+struct Places {
+    at_once: usize,
+    ends: BinaryHeap<Reverse<u64>>,
+}
+
+impl Places {
+    fn new(at_once: usize) -> Places {
+        Places { at_once: at_once.max(1), ends: BinaryHeap::new() }
+    }
+
+    /// When the next can begin.
+    fn free(&self) -> u64 {
+        match self.ends.peek() {
+            Some(Reverse(first)) if self.ends.len() == self.at_once => *first,
+            _ => 0,
+        }
+    }
+
+    fn take(&mut self, end: u64) {
+        self.ends.push(Reverse(end));
+        if self.ends.len() > self.at_once {
+            self.ends.pop();
+        }
+    }
 }

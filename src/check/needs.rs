@@ -194,7 +194,6 @@ impl Checker<'_> {
     }
 
     fn hold(&mut self, kind: &ObligationKind, about: &About, host: &str, span: Span, findings: &mut Findings) {
-        let standing = self.roles.of(host);
         match kind {
             ObligationKind::Variable { name, ty, optional } => {
                 self.hold_variable(host, name, ty, *optional, span, findings)
@@ -211,7 +210,7 @@ impl Checker<'_> {
             ObligationKind::Verified => {
                 let proof = self.variable(host, "hostler_proof").and_then(|proof| Proof::list(&proof.value).ok());
                 let without_ssh = proof.is_some_and(|proof| !proof.contains(&Proof::Ssh));
-                if !without_ssh || standing.role != Role::Guest {
+                if !without_ssh || self.roles.role(host) != Role::Guest {
                     findings.reach(host, None, span);
                 }
             }
@@ -224,9 +223,10 @@ impl Checker<'_> {
                 }
                 if self.needs_hypervisor(host, span, findings) {
                     // The driver looks at it from there.
-                    findings.reach(&standing.hypervisor.clone().unwrap_or_default(), Some("root"), span);
-                    let identity =
-                        self.drivers.get(&standing.driver).map_or("vmid".to_string(), |driver| driver.identity.clone());
+                    let hypervisor = self.roles.hypervisor(host).unwrap_or_default();
+                    findings.reach(hypervisor, Some("root"), span);
+                    let driver = self.drivers.get(&self.roles.of(host).driver);
+                    let identity = driver.map_or("vmid".to_string(), |driver| driver.identity.clone());
                     let ty = if identity == "vmid" { Type::VmId } else { Type::Str };
                     if !findings.known_without.contains(&(host.to_string(), identity.clone())) {
                         self.hold_variable(host, &identity, &ty, false, span, findings);
@@ -238,20 +238,21 @@ impl Checker<'_> {
                     return;
                 }
                 findings.identified.insert(host.to_string());
-                let hypervisor = standing.hypervisor.unwrap_or_default();
-                if let Some(place) = hosts.iter().find(|place| **place != hypervisor)
+                let hypervisor = self.roles.hypervisor(host).unwrap_or_default();
+                if let Some(place) = hosts.iter().find(|place| *place != hypervisor)
                     && findings.reported.insert((span, "wrong-hypervisor"))
                 {
-                    self.problems.push(errors::wrong_hypervisor(span, place, host, &hypervisor));
+                    self.problems.push(errors::wrong_hypervisor(span, place, host, hypervisor));
                 }
             }
             ObligationKind::PowerFrom { place, .. } => {
                 if self.needs_hypervisor(host, span, findings) && findings.reported.insert((span, "wrong-hypervisor")) {
-                    let hypervisor = standing.hypervisor.unwrap_or_default();
-                    self.problems.push(errors::wrong_hypervisor(span, place, host, &hypervisor));
+                    let hypervisor = self.roles.hypervisor(host).unwrap_or_default();
+                    self.problems.push(errors::wrong_hypervisor(span, place, host, hypervisor));
                 }
             }
             ObligationKind::RunsHypervisorCommand { command, place } => {
+                let standing = self.roles.of(host);
                 let fine = match standing.role {
                     Role::Hypervisor => true,
                     // A host that nobody names may be a hypervisor all the same; the subject of a guest's plan is none.
@@ -267,7 +268,7 @@ impl Checker<'_> {
                 }
             }
             ObligationKind::OwnAuthority { command } => {
-                if matches!(standing.role, Role::Guest | Role::Undetermined)
+                if matches!(self.roles.role(host), Role::Guest | Role::Undetermined)
                     && findings.reported.insert((span, "guest-initiated"))
                 {
                     self.problems.push(errors::guest_initiated(span, host, command));
@@ -281,7 +282,7 @@ impl Checker<'_> {
                 }
             }
             ObligationKind::NoHiddenPower { word } => {
-                if standing.role == Role::Hypervisor && findings.reported.insert((span, "hidden")) {
+                if self.roles.role(host) == Role::Hypervisor && findings.reported.insert((span, "hidden")) {
                     self.problems.push(errors::hidden_in_script(span, word));
                 }
             }

@@ -272,7 +272,11 @@ impl Checker<'_> {
     fn kind_of(&self, host: &str) -> paths::Kind {
         let standing = self.roles.of(host);
         let proof = self.proof_of(host);
-        paths::Kind { driver: standing.driver, ssh: proof.contains(&Proof::Ssh), agent: proof.contains(&Proof::Agent) }
+        paths::Kind {
+            driver: standing.driver.clone(),
+            ssh: proof.contains(&Proof::Ssh),
+            agent: proof.contains(&Proof::Agent),
+        }
     }
 
     fn proof_of(&self, host: &str) -> Vec<Proof> {

@@ -177,7 +177,7 @@ impl Body<'_, '_> {
                         if base == "sh" && at.start == start + 1 {
                             insert = Some(at.start);
                         }
-                    } else if let Some(signature) = self.checker.signatures.get(&base).cloned() {
+                    } else if let Some(signature) = self.checker.signature(&base) {
                         self.signed(&base, &signature, &seen, start, &mut slotted, read)?;
                     }
                 }
@@ -664,7 +664,7 @@ impl Body<'_, '_> {
             let text: Vec<&str> = seen[at].iter().filter_map(|word| word.literal.as_deref()).collect();
             read.inside_guest_script = script::own_power_word(&text.join(" "));
         }
-        if let Some(signature) = self.checker.signatures.get(&base).cloned() {
+        if let Some(signature) = self.checker.signature(&base) {
             let mut inner = Reading { name: base.clone(), ..Reading::default() };
             let mut slotted = vec![Slotted::default(); seen.len()];
             self.signed(&base, &signature, seen, start, &mut slotted, &mut inner);

@@ -314,7 +314,7 @@ impl Walk<'_> {
 
     fn driver_of(&self, guest: Option<&Expr>, frame: &Frame) -> Option<&super::DriverInfo> {
         let name = match self.who(guest, frame) {
-            Some(Who::Named(host)) => self.checker.roles.of(&host).driver,
+            Some(Who::Named(host)) => self.checker.roles.of(&host).driver.clone(),
             _ => self.kind.driver.clone(),
         };
         self.checker.drivers.get(&name)
