@@ -275,7 +275,7 @@ impl Checker<'_> {
                 }
             }
             ObligationKind::NoOwnPowerInScript { word } => {
-                if matches!(self.roles.of(host).role, Role::Guest | Role::Undetermined)
+                if matches!(self.roles.role(host), Role::Guest | Role::Undetermined)
                     && findings.reported.insert((span, "guest-initiated"))
                 {
                     self.warnings.push(errors::may_be_guest_initiated(span, host, word));

@@ -114,6 +114,7 @@ impl Checker<'_> {
             longest: Vec::new(),
             altogether: 0,
             costliest: None,
+            hands_off: Vec::new(),
             verify: false,
         };
         Draft { plan, defaults: IndexMap::new(), window: None, asked: true }
@@ -205,6 +206,7 @@ impl Checker<'_> {
             longest: Vec::new(),
             altogether: 0,
             costliest: None,
+            hands_off: Vec::new(),
             verify: false,
         };
         Draft { plan: plan_out, defaults, window: window.map(|clause| clause.span), asked }
@@ -251,6 +253,11 @@ impl Checker<'_> {
                 self.walk(draft.plan.body, kind, &mut found);
             }
             draft.plan.verify = found.verify;
+            let mut down = std::mem::take(&mut found.taken_down);
+            if found.takes_subject_down {
+                down.extend(draft.plan.targets.iter().cloned());
+            }
+            draft.plan.hands_off = down.into_iter().filter(|host| self.carries_controller(host)).collect();
             for span in found.left_off {
                 self.problems.push(errors::left_off(span));
             }
@@ -267,6 +274,12 @@ impl Checker<'_> {
                 });
             }
         }
+    }
+
+    /// Whether the machine that runs the plan is this host, or a guest of it.
+    fn carries_controller(&self, host: &str) -> bool {
+        let Some(controller) = &self.site.controller else { return false };
+        controller == host || self.roles.hypervisor(controller) == Some(host)
     }
 
     fn kind_of(&self, host: &str) -> paths::Kind {

@@ -175,6 +175,12 @@ fn before_the_first_connection(arguments: &RunArguments, code: &Code) -> Result<
                 .to_string(),
         );
     }
+    if let Some(host) = code.plans.iter().flat_map(|plan| &plan.hands_off).next() {
+        return Err(format!(
+            "the plan takes down `{host}`, and with it the machine that it runs on; a run can not go on after that yet, \
+             so start it on another machine (`controller` in hostler.toml says which machine this is)"
+        ));
+    }
     for name in code.secrets_of_the_environment() {
         if std::env::var_os(&name).is_none() {
             return Err(format!("the plan takes a secret from the environment variable `{name}`, which is not set"));
