@@ -1,7 +1,8 @@
-//! The project's own commands: `cargo xtask test` and `cargo xtask bench`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask bench` and `cargo xtask fuzz`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "its output is for the person at the terminal")]
 
 mod bench;
+mod fuzz;
 mod packages;
 mod python;
 
@@ -13,7 +14,9 @@ fn main() -> ExitCode {
     let result = match words.first().map(String::as_str) {
         Some("test") => test(&words[1..]),
         Some("bench") => bench::bench(&words[1..]),
-        _ => Err("usage: cargo xtask test [ARGUMENTS OF cargo test] | bench run|check [OPTIONS]".to_string()),
+        Some("fuzz") => fuzz::fuzz(&words[1..]),
+        _ => Err("usage: cargo xtask test [ARGUMENTS OF cargo test] | bench run|check [OPTIONS] | fuzz [OPTIONS]"
+            .to_string()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
