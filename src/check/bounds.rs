@@ -7,8 +7,8 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::Checker;
 use super::constants::constant;
-use super::program::{Callee, Command, Effect, Expr, Op, Proc, ProcId, Schedule, Slot, Step, StepKind};
-use super::{Value, from_json};
+use super::program::{Callee, Command, Effect, Expr, Op, Plan, Proc, ProcId, Schedule, Slot, Step, StepKind};
+use super::{Type, Value, from_json};
 use crate::text::Span;
 
 /// What a reading command may take where the plan does not say, in milliseconds (language, section 4).
@@ -28,9 +28,36 @@ const ITEMS: u64 = 4;
 type Known = Vec<Option<Value>>;
 
 impl Checker<'_> {
+    /// The longest time of a plan's body for each host, in milliseconds. Hosts that are alike in all that it asks take
+    /// as long as each other.
+    pub(super) fn longest_of_each(&self, plan: &Plan) -> Vec<u64> {
+        let Plan { body, verify, ref schedule, ref targets, .. } = *plan;
+        let mut asked: IndexMap<&str, IndexSet<String>> = IndexMap::new();
+        let mut known: IndexMap<(&str, Vec<Option<&serde_json::Value>>), u64> = IndexMap::new();
+        let mut all = Vec::with_capacity(targets.len());
+        for host in targets {
+            let driver = self.roles.of(host).driver.as_str();
+            let values = |names: &IndexSet<String>| -> Vec<Option<&serde_json::Value>> {
+                let variables = self.inventory.hosts.get(host).map(|host| &host.variables);
+                names.iter().map(|name| Some(&variables?.get(name)?.value)).collect()
+            };
+            let before = asked.get(driver).and_then(|names| known.get(&(driver, values(names))).copied());
+            let longest = before.unwrap_or_else(|| {
+                self.asked_variables.borrow_mut().clear();
+                let longest = self.longest(body, host, verify, schedule.deadline);
+                let names = self.asked_variables.borrow().clone();
+                known.insert((driver, values(&names)), longest);
+                asked.insert(driver, names);
+                longest
+            });
+            all.push(longest);
+        }
+        all
+    }
+
     /// The longest time of a plan's body for a host, in milliseconds; `verify` where a success leaves a guest to be
     /// verified.
-    pub(super) fn longest(&self, body: ProcId, host: &str, verify: bool, deadline: Option<u64>) -> u64 {
+    fn longest(&self, body: ProcId, host: &str, verify: bool, deadline: Option<u64>) -> u64 {
         let Some(proc) = &self.procs[body.0] else { return 0 };
         let mut known = self.entry(proc, host);
         let steps = self.steps(&proc.body, &mut known);
@@ -231,6 +258,8 @@ impl Checker<'_> {
         let mut frame: Known = vec![None; proc.slots];
         for (i, slot) in frame.iter_mut().enumerate().take(proc.params.len()) {
             *slot = match args.get(i) {
+                // What a text says takes no time.
+                Some(_) if matches!(proc.params[i].ty, Type::Str | Type::VmId | Type::Size | Type::Secret) => None,
                 Some(arg) => self.value(arg, known),
                 None => proc.params[i].default.as_ref().and_then(constant),
             };
@@ -268,6 +297,7 @@ impl Checker<'_> {
             Expr::Slot(Slot(slot)) => known.get(*slot)?.clone(),
             Expr::Variable(of, name, ty) => {
                 let host = self.value(of, known)?.text()?;
+                self.asked_variables.borrow_mut().insert(name.clone());
                 let variable = self.inventory.hosts.get(&host)?.variables.get(name)?;
                 from_json(&variable.value, ty).ok()
             }

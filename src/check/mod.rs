@@ -26,6 +26,8 @@ mod value;
 
 use std::rc::Rc;
 
+use std::cell::RefCell;
+
 use indexmap::{IndexMap, IndexSet};
 
 pub use program::Program;
@@ -164,6 +166,8 @@ struct Checker<'a> {
     facts: Vec<ProcFacts>,
     by_decl: IndexMap<DeclId, ProcId>,
     queue: Vec<ProcId>,
+    /// Variables of hosts that the time of a plan was found to depend on.
+    asked_variables: RefCell<IndexSet<String>>,
     /// The plans that are run or checked, with their bodies.
     plan_ids: IndexMap<DeclId, ProcId>,
 }
@@ -184,7 +188,7 @@ struct CallEdge {
 }
 
 /// Which hosts an expression can be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum About {
     /// The subject of the code.
     Subject,
@@ -236,6 +240,7 @@ impl<'a> Checker<'a> {
             facts: Vec::new(),
             by_decl: IndexMap::new(),
             queue: Vec::new(),
+            asked_variables: RefCell::default(),
             plan_ids: IndexMap::new(),
         }
     }

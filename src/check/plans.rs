@@ -227,9 +227,8 @@ impl Checker<'_> {
         }
         for draft in &mut drafts {
             let targets = draft.plan.targets.clone();
-            let Plan { body, verify, ref schedule, .. } = draft.plan;
-            let longest: Vec<u64> =
-                targets.iter().map(|target| self.longest(body, target, verify, schedule.deadline)).collect();
+            let longest = self.longest_of_each(&draft.plan);
+            let Plan { body, ref schedule, .. } = draft.plan;
             draft.plan.altogether = self.altogether(schedule, &targets, &longest);
             let most = targets.iter().zip(&longest).max_by_key(|(_, longest)| **longest);
             draft.plan.costliest = most.and_then(|(host, _)| self.costliest(body, host));
