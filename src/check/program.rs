@@ -54,6 +54,8 @@ pub struct Plan {
     pub costliest: Option<(Span, u64)>,
     /// Whether a success can leave a guest to be verified.
     pub verify: bool,
+    /// Hosts with which the machine that runs the plan goes down: itself, or the hypervisor beneath it.
+    pub hands_off: Vec<String>,
 }
 
 /// An index into [`Program::plans`].

@@ -16,6 +16,8 @@ mod notify;
 mod plan;
 mod programs;
 mod run;
+mod saved;
+mod show_guards;
 mod site;
 mod terminal;
 mod trust;

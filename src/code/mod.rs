@@ -58,6 +58,8 @@ pub struct Plan {
     pub costliest: Option<(Mark, u64)>,
     /// Whether a success can leave a guest to be verified.
     pub verify: bool,
+    /// Hosts with which the machine that runs the plan goes down: itself, or the hypervisor beneath it.
+    pub hands_off: Vec<String>,
 }
 
 /// What a driver gives.
