@@ -61,7 +61,7 @@ impl World {
             Effect::Port { host, .. } => {
                 // It answers when it is asked again.
                 self.ports_asked += 1;
-                let answers = self.ports_asked % 2 == 0 && self.connect(&host).is_ok();
+                let answers = self.ports_asked.is_multiple_of(2) && self.connect(&host).is_ok();
                 self.time_passes();
                 self.later(MOMENT, Due::Answer(id, Answer::Truth(Ok(answers))));
             }
