@@ -45,14 +45,20 @@ impl State {
     fn take_answer(&mut self, i: usize, answer: Answer, out: &mut Stepped) {
         self.answered(i, answer, out);
         if std::mem::take(&mut self.fibers[i].interrupted) && self.fibers[i].ended.is_none() {
-            self.fibers[i].awaiting = None;
             if self.interrupts > 1 {
+                self.await_nothing(i);
                 self.stop_now(i, out);
             } else {
                 self.interrupt(i, out);
             }
         }
         self.advance(i, out);
+    }
+
+    /// What a fiber has asked for is not waited for any more: its answer would be taken for another's.
+    pub(super) fn await_nothing(&mut self, i: usize) {
+        self.waiting.retain(|_, fiber| *fiber != i);
+        self.fibers[i].awaiting = None;
     }
 
     /// The first time nothing new is begun, and what is under way goes to its `finally`; the second time it stops
@@ -65,15 +71,13 @@ impl State {
             }
             match self.changing(i) {
                 Some(kind) if self.interrupts == 1 || kind.is_power() => self.fibers[i].interrupted = true,
+                _ if self.interrupts == 1 => {
+                    self.interrupt(i, out);
+                    self.advance(i, out);
+                }
                 _ => {
-                    self.waiting.retain(|_, fiber| *fiber != i);
-                    self.fibers[i].awaiting = None;
-                    if self.interrupts == 1 {
-                        self.interrupt(i, out);
-                        self.advance(i, out);
-                    } else {
-                        self.stop_now(i, out);
-                    }
+                    self.await_nothing(i);
+                    self.stop_now(i, out);
                 }
             }
         }

@@ -24,13 +24,22 @@ impl State {
         self.unwind(i, Way::End(Ending::Failed(failed)), out);
     }
 
-    /// A person stopped the run.
+    /// A person stopped the run. A `finally` that is under way, and the verification at the end of a plan, are finished
+    /// first: a guest may be off.
     pub(super) fn interrupt(&mut self, i: usize, out: &mut Stepped) {
         let step = self.step_text(i);
         let host = self.fibers[i].host.clone();
         let message = "the run was interrupted".to_string();
         let failed = Failed { kind: "interrupted".to_string(), message, step, code: -1, host };
-        self.unwind(i, Way::End(Ending::Interrupted(failed)), out);
+        let way = Way::End(Ending::Interrupted(failed));
+        match self.fibers[i].pendings.last_mut() {
+            Some(Pending { way: Some(Way::End(ending)), .. }) if !ending.is_good() => {}
+            Some(pending) => pending.way = Some(way),
+            None => {
+                self.await_nothing(i);
+                self.unwind(i, way, out);
+            }
+        }
     }
 
     /// A guard refused.
