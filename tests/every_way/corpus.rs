@@ -40,6 +40,8 @@ pub(crate) struct Told {
     unguarded: Vec<String>,
     /// Guests that are never down together.
     pub(crate) never_together: Vec<String>,
+    /// Whether a person stops it, too.
+    pub(crate) stoppable: bool,
     /// Guards that it would do without.
     pub(crate) needless: Vec<String>,
     /// How it ends where nothing goes wrong.
@@ -92,6 +94,7 @@ fn read(section: &str) -> Told {
             "keeps off" => told.keeps_off = list(),
             "ends off" => told.ends_off = list(),
             "unguarded" => told.unguarded = list(),
+            "stopped" => told.stoppable = value == "by a person",
             "needless" => told.needless = list(),
             "never together" => told.never_together = list(),
             "ends" => told.ends = value.to_string(),

@@ -30,7 +30,7 @@ static PLANS: LazyLock<Vec<(Told, Arc<Code>)>> =
 /// The first way that breaks a rule, told step by step, and how many ways were gone.
 fn first_fault(told: &Told, code: &Arc<Code>, mishaps: usize) -> (Option<String>, usize) {
     let mut fault = None;
-    let ways = every_way(code, mishaps, |way| {
+    let ways = every_way(code, told.stoppable, mishaps, |way| {
         let broken = broken(told, way);
         if !broken.is_empty() {
             fault = Some(format!("{}: {}\n{}", told.title, broken.join("\n"), story(way)));

@@ -39,14 +39,19 @@ impl Way {
     }
 }
 
-/// Goes every way with at most so many mishaps, until `look` has seen enough; how many ways there were.
-pub(crate) fn every_way(code: &Arc<Code>, mishaps: usize, mut look: impl FnMut(&Way) -> bool) -> usize {
+/// Goes every way with at most so many mishaps, a person who stops the run among them where it is `stoppable`, until `look` has seen enough; how many ways there were.
+pub(crate) fn every_way(
+    code: &Arc<Code>,
+    stoppable: bool,
+    mishaps: usize,
+    mut look: impl FnMut(&Way) -> bool,
+) -> usize {
     let mut choices = Some(Choices::well(mishaps));
     let mut ways = 0;
     while let Some(these) = choices {
         ways += 1;
         assert!(ways <= MOST_WAYS, "there are more than {MOST_WAYS} ways");
-        let (way, made) = one_way(code, these);
+        let (way, made) = one_way(code, stoppable, these);
         if look(&way) {
             break;
         }
@@ -55,8 +60,8 @@ pub(crate) fn every_way(code: &Arc<Code>, mishaps: usize, mut look: impl FnMut(&
     ways
 }
 
-fn one_way(code: &Arc<Code>, choices: Choices) -> (Way, Choices) {
-    let mut world = World::new(&GUESTS, choices);
+fn one_way(code: &Arc<Code>, stoppable: bool, choices: Choices) -> (Way, Choices) {
+    let mut world = World::new(&GUESTS, stoppable, choices);
     let mut state = State::new(code.clone());
     let mut events = VecDeque::from([Event::Begin { windows: Vec::new() }]);
     let mut answers = 0;
@@ -70,9 +75,7 @@ fn one_way(code: &Arc<Code>, choices: Choices) -> (Way, Choices) {
         }
         answers += 1;
         assert!(answers < MOST_ANSWERS, "the run does not end: {:#?}", world.seen);
-        if let Some((at, id, answer)) = world.next() {
-            events.push_back(Event::Result { id, at, answer });
-        }
+        events.extend(world.next());
     }
     let endings = state.endings().map(|(host, ending)| {
         let ending = ending.unwrap_or_else(|| panic!("`{host}` waits for nothing: {:#?}", world.seen));

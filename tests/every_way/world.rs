@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hostler::machine::{Answer, Effect, EffectId, Greeting, Purpose, Reply, Run, Trouble};
+use hostler::machine::{Answer, Effect, EffectId, Event, Greeting, Purpose, Reply, Run, Trouble};
 
 use super::choices::Choices;
 use super::guest::{Find, Guest, Pulse, Rise};
@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub(crate) guests: BTreeMap<String, Guest>,
     /// What happened, in order.
     pub(crate) seen: Vec<Seen>,
+    /// Whether a person may stop the run while a command changes something.
+    stoppable: bool,
     ports_asked: usize,
     order: u64,
     due: BTreeMap<(u64, u64), Due>,
@@ -40,12 +42,14 @@ pub(crate) enum Due {
     /// What is up in the boot with this number.
     Up(String, u32, Rise),
     See(Seen),
+    /// A person stops the run.
+    Stop,
 }
 
 impl World {
-    pub(crate) fn new(guests: &[(&str, &str)], choices: Choices) -> World {
+    pub(crate) fn new(guests: &[(&str, &str)], stoppable: bool, choices: Choices) -> World {
         let guests = guests.iter().map(|(name, id)| ((*name).to_string(), Guest::new(name, id))).collect();
-        World { now: 0, choices, guests, seen: Vec::new(), ports_asked: 0, order: 0, due: BTreeMap::new() }
+        World { now: 0, choices, guests, seen: Vec::new(), stoppable, ports_asked: 0, order: 0, due: BTreeMap::new() }
     }
 
     /// Begins an effect of the machine.
@@ -87,12 +91,13 @@ impl World {
         self.guests.values_mut().for_each(|guest| guest.may_be_locked = true);
     }
 
-    /// The next answer; `None` when nothing is under way.
-    pub(crate) fn next(&mut self) -> Option<(u64, EffectId, Answer)> {
+    /// The next event; `None` when nothing is under way.
+    pub(crate) fn next(&mut self) -> Option<Event> {
         while let Some(((at, _), due)) = self.due.pop_first() {
             self.now = at;
             match due {
-                Due::Answer(id, answer) => return Some((at, id, answer)),
+                Due::Answer(id, answer) => return Some(Event::Result { id, at, answer }),
+                Due::Stop => return Some(Event::Interrupt { at }),
                 Due::See(seen) => {
                     if let Seen::EndedLate { guest, .. } = &seen
                         && let Some(guest) = self.guests.get_mut(guest)
@@ -142,7 +147,7 @@ impl World {
                 guest.ssh = rise != Rise::WithoutSsh;
                 guest.agent = rise != Rise::WithoutAgent;
             }
-            Due::Answer(..) | Due::See(_) => {}
+            Due::Answer(..) | Due::See(_) | Due::Stop => {}
         }
     }
 
@@ -168,6 +173,10 @@ impl World {
         if let Err(trouble) = self.connect(&run.host) {
             self.later(MOMENT, Due::Answer(id, Answer::Ran(Err(trouble))));
             return;
+        }
+        if self.stoppable && !run.reading && self.choices.mishap(&[false, true]) {
+            self.stoppable = false;
+            self.later(MOMENT / 2, Due::Stop);
         }
         self.command(id, run);
     }
