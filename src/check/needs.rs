@@ -63,8 +63,8 @@ impl Findings {
 }
 
 impl Checker<'_> {
-    /// Holds a plan's body against its targets.
-    pub(super) fn hold_against(&mut self, body: ProcId, targets: &[String]) {
+    /// Holds a plan's body against its targets. Answers to which hosts it opens connections, and the users there.
+    pub(super) fn hold_against(&mut self, body: ProcId, targets: &[String]) -> IndexMap<String, Vec<String>> {
         self.infer_hypervisor(body, targets);
         let mut findings = Findings::default();
         let mut seen: IndexSet<(ProcId, Vec<String>)> = IndexSet::new();
@@ -73,6 +73,7 @@ impl Checker<'_> {
         self.report_findings(findings);
         self.hold_connections(targets, &reached);
         self.hold_proofs(targets);
+        reached.into_iter().map(|(host, reached)| (host, reached.named_users())).collect()
     }
 
     /// What a guest is to prove can be proven.

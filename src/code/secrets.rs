@@ -58,6 +58,7 @@ fn values(instruction: &I) -> Vec<&Expr> {
         | I::Jump(_)
         | I::Next(..)
         | I::Try(..)
+        | I::Ask(..)
         | I::EndTry
         | I::EndFinally
         | I::EndRetry

@@ -160,6 +160,7 @@ impl State {
                     self.push_handler(i, HandlerKind::Recover(*slot, *pc));
                 }
             }
+            I::Ask(question, next) => self.push_handler(i, HandlerKind::Ask(question.clone(), *next)),
             I::EndTry => {
                 let depth = self.fibers[i].frames.len();
                 if let Some(Handler { kind: HandlerKind::Finally(_), .. }) = self.fibers[i].handlers.pop() {
@@ -307,7 +308,7 @@ impl State {
         }
     }
 
-    fn call(
+    pub(super) fn call(
         &mut self,
         i: usize,
         code: &Code,
