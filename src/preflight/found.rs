@@ -103,7 +103,10 @@ impl Row {
     }
 
     fn problem(&mut self, word: &'static str, message: impl Into<String>) {
-        self.problems.push(Problem { word, message: message.into() });
+        let message: String = message.into();
+        // The host's name stands before it already.
+        let rest = message.strip_prefix(&format!("`{}`: ", self.name)).map(str::to_string);
+        self.problems.push(Problem { word, message: rest.unwrap_or(message) });
     }
 }
 
@@ -226,7 +229,8 @@ impl Weighing<'_> {
         row.fact("hypervisor", hypervisor.clone());
         if let Some(failed) = self.answers.objection(&name, "power") {
             // What is wrong with the hypervisor is said there.
-            if failed.host != hypervisor || self.answers.objection(&hypervisor, "ssh").is_none() {
+            let said_there = ["ssh", "sudo"].iter().any(|asked| self.answers.objection(&hypervisor, asked).is_some());
+            if failed.host != hypervisor || !said_there {
                 row.problem("hypervisor", failed.message.clone());
             }
             return;
