@@ -263,7 +263,12 @@ fn a_preflight_suggests_the_vmid_that_is_missing() {
     let ran = site.hostler(&suggest);
     assert_eq!((ran.code, ran.out.as_str()), (0, "# inventory/host_vars/pbs.yml\nvmid: 101\n"));
     assert!(only_asked(&site));
+    // The plan that is refused for what is missing says who is meant, and on which hypervisor.
+    fs::write(site.folder.join("inventory/host_vars/pbs.yml"), "tier: service\n").unwrap();
+    let ran = site.hostler(&["preflight", "-e", CARD, "--target", "pbs", "--suggest"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "# inventory/host_vars/pbs.yml\nvmid: 101\n"));
     site.bed.kill("pve");
+    fs::write(site.folder.join("inventory/host_vars/pbs.yml"), "hypervisor: pve\n").unwrap();
     let ran = site.hostler(&suggest);
     assert_eq!(ran.code, 1);
     assert!(ran.out.contains("# `pve` could not be asked"));

@@ -230,6 +230,18 @@ fn an_agent_that_may_not_shut_down() {
 }
 
 #[test]
+fn an_agent_that_the_plan_repairs_keeps_nothing_from_starting() {
+    let (said, code) =
+        lab::check("use std.agent.qemu_ga_fix\nplan test for guest in web { qemu_ga_fix(guest); restart(guest) }");
+    let found = preflight_of(&code.unwrap_or_else(|| panic!("{said:#?}")), |lab| {
+        lab.machine("web").unwrap().agent_answers = false;
+    });
+    found.is_ready();
+    let text = found.preflight.text();
+    assert!(text.contains("QEMU guest agent is not running; the plan sees to that"), "{text}");
+}
+
+#[test]
 fn a_guest_that_its_cluster_manages() {
     let manage = |lab: &mut Lab| lab.machine("web").unwrap().ha = Some("started".to_string());
     let raw = preflight_for("web", "on hypervisor: qm shutdown $vmid; on hypervisor: qm start $vmid", manage);

@@ -63,6 +63,8 @@ pub struct Request {
     pub one_plan: bool,
     /// The passwords of the inventory's vaults, for settings of connections that are in one.
     pub vault: VaultKeys,
+    /// Whether guests may lack what identifies them (`vmid`): what is missing is about to be looked up.
+    pub without_identities: bool,
 }
 
 /// What a check found.
@@ -97,6 +99,7 @@ pub fn check(
     let entry = modules.entry(&request.name, &request.text, &mut reader);
 
     let mut checker = Checker::new(sources, inventory, (site, &request.vault), modules, always, problems);
+    checker.without_identities = request.without_identities;
     checker.read_declarations();
     checker.lower_own_procedures();
     let plans = checker.plans(entry, request);
@@ -145,6 +148,7 @@ struct Checker<'a> {
     inventory: &'a Inventory,
     site: &'a Site,
     vault: &'a VaultKeys,
+    without_identities: bool,
     modules: Modules,
     always: Vec<ModuleId>,
     problems: Problems,
@@ -220,6 +224,7 @@ impl<'a> Checker<'a> {
             inventory,
             site,
             vault,
+            without_identities: false,
             modules,
             always,
             problems,

@@ -325,7 +325,7 @@ impl Checker<'_> {
     ) {
         let is_identity = self.drivers.get(&self.roles.of(host).driver).is_some_and(|driver| driver.identity == name);
         let Some(variable) = self.variable(host, name).cloned() else {
-            if !optional {
+            if !optional && !(is_identity && self.without_identities) {
                 findings.missing.entry((span, name.to_string())).or_default().insert(host.to_string());
                 findings.known_without.insert((host.to_string(), name.to_string()));
             }

@@ -82,6 +82,9 @@ pub(crate) struct PlanArguments {
     /// A value for a parameter of the plan: `--set min_free=5GiB`
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub(crate) set: Vec<(String, String)>,
+    /// What identifies a guest may be missing.
+    #[arg(skip)]
+    pub(crate) without_identities: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::arguments::{Format, PreflightArguments};
+use super::check::EVAL;
 use super::terminal::Terminal;
 use super::{GOOD, NOT_READY, REFUSED, check, run, site};
 use crate::check::{Checked, Program};
@@ -14,7 +15,7 @@ use crate::preflight::{Answers, Preflight, Suggestions, Wants, lists, questions}
 use crate::run::{World, drive};
 use crate::text::Sources;
 
-/// A script that does nothing: its check reads the site, and asks nothing of it.
+/// A script for whoever names no plan: its check reads the site, and asks nothing of it.
 const NOTHING: &str = "record nothing = \"asked\"";
 
 pub(crate) fn preflight(arguments: &PreflightArguments, terminal: &mut Terminal) -> u8 {
@@ -22,17 +23,19 @@ pub(crate) fn preflight(arguments: &PreflightArguments, terminal: &mut Terminal)
     let mut problems = Problems::new();
     let files: Vec<String> = arguments.file.iter().cloned().collect();
     let loaded = site::load(&arguments.site, &files, &mut sources, &mut problems);
-    let checked = if arguments.suggest {
-        let mut plan = arguments.plan.clone();
-        if plan.target.is_none() && plan.limit.is_none() {
-            plan.target = Some("all".to_string());
+    let mut plan = arguments.plan.clone();
+    plan.without_identities = arguments.suggest;
+    let (name, text) = match (&arguments.file, &arguments.eval) {
+        (Some(file), _) => (file.as_str(), None),
+        (None, Some(text)) => (EVAL, Some(text.clone())),
+        (None, None) => {
+            if plan.target.is_none() && plan.limit.is_none() {
+                plan.target = Some("all".to_string());
+            }
+            (EVAL, Some(NOTHING.to_string()))
         }
-        (plan.plan, plan.set) = (None, Vec::new());
-        check::check_one("-e", Some(NOTHING.to_string()), &plan, true, &loaded, &mut sources, problems)
-    } else {
-        let name = arguments.file.as_deref().unwrap_or("-e");
-        check::check_one(name, arguments.eval.clone(), &arguments.plan, true, &loaded, &mut sources, problems)
     };
+    let checked = check::check_one(name, text, &plan, true, &loaded, &mut sources, problems);
     terminal.problems(&sources, &checked.diagnostics);
     let Some(program) = checked_program(&checked) else { return REFUSED };
     let code = compile(program, &sources);
@@ -91,7 +94,7 @@ fn suggest(
     let is_guest = |name: &&String| {
         code.hosts.get(*name).is_some_and(|facts| matches!(facts.role, Role::Guest | Role::Undetermined))
     };
-    let hosts: Vec<String> = code.plan().targets.iter().filter(is_guest).cloned().collect();
+    let hosts: Vec<String> = Wants::of(code).targets.iter().filter(is_guest).cloned().collect();
     let (answers, _) = answers(arguments, Arc::new(lists(code, &hosts)), loaded)?;
     let suggestions = Suggestions::of(code, &hosts, &answers);
     match arguments.format {

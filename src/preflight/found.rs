@@ -259,7 +259,7 @@ impl Weighing<'_> {
             row.problem("managed", without_guard(failed));
         }
         if wanted.agent {
-            self.agent(row, &hypervisor);
+            self.agent(row, wanted, &hypervisor);
         }
     }
 
@@ -280,25 +280,34 @@ impl Weighing<'_> {
         }
     }
 
-    fn agent(&self, row: &mut Row, hypervisor: &str) {
+    fn agent(&self, row: &mut Row, wanted: &Guest, hypervisor: &str) {
         let name = row.name.clone();
-        if let Some(failed) = self.answers.objection(&name, "agent") {
+        let problem = if let Some(failed) = self.answers.objection(&name, "agent") {
             row.fact("agent", "no");
             if row.facts.get("power").is_some_and(|power| power != "running") {
+                // Nobody answers there, which is said already.
                 return;
             }
-            match self.answers.said(&name, "agent_advice") {
-                Some(advice) => row.problem("no agent device", advice.to_string()),
-                None => row.problem("agent", without_guard(failed)),
+            if let Some(advice) = self.answers.said(&name, "agent_advice") {
+                row.problem("no agent device", advice);
+                return;
             }
+            without_guard(failed)
         } else if self.answers.said(&name, "agent").is_some() {
             row.fact("agent", "yes");
-            if self.answers.said(&name, "shutdown") == Some("false") {
-                row.problem(
-                    "agent",
-                    format!("the guest agent of `{name}` answers `{hypervisor}`, and does not offer `guest-shutdown`: a shutdown would not be heard; allow it in the agent's configuration (`std.agent` has `qemu_ga_fix`)"),
-                );
+            if self.answers.said(&name, "shutdown") != Some("false") {
+                return;
             }
+            format!(
+                "the guest agent of `{name}` answers `{hypervisor}`, and does not offer `guest-shutdown`: a shutdown would not be heard; allow it in the agent's configuration, as `qemu_ga_fix` of `std.agent` does"
+            )
+        } else {
+            return;
+        };
+        if wanted.repaired {
+            row.remarks.push(format!("{problem}; the plan sees to that"));
+        } else {
+            row.problem("agent", problem);
         }
     }
 

@@ -154,7 +154,7 @@ fn suggestion(code: &Code, name: &str, facts: &HostFacts, listed: &[Listed]) -> 
     match listed.iter().filter(is_called).collect::<Vec<_>>().as_slice() {
         [] => {
             let question = format!(
-                "`{hypervisor}` lists no guest called `{}`; where it has another name, write `{variable}` and `vm_name`",
+                "`{hypervisor}` lists no guest called `{}`; where it has another name, write `{variable}` and `vm_name`; where it is no guest, `hypervisor: none`",
                 facts.guest_name
             );
             suggestion.questions.push(question);

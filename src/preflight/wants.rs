@@ -5,9 +5,13 @@ use std::collections::{BTreeSet, VecDeque};
 use indexmap::{IndexMap, IndexSet};
 
 use crate::code::{
-    Builtin, Callee, Code, Effect, Expr, Guard, Instruction as I, Role, Slot, Value, WhenLocked, duration_text,
+    Builtin, Callee, Code, Effect, Expr, Guard, Instruction as I, Proc, ProcKind, Role, Slot, Value, WhenLocked,
+    duration_text,
 };
 use crate::machine::evaluate;
+
+/// The file of the library whose tasks repair guest agents.
+const AGENT_REPAIRS: &str = "std/agent.plan:";
 
 /// What a plan needs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,6 +37,8 @@ pub struct Guest {
     pub on: bool,
     /// Its agent is to answer.
     pub agent: bool,
+    /// The plan sees to its agent first.
+    pub repaired: bool,
     /// No cluster may keep its power by itself: the plan's own commands would meet it.
     pub unmanaged: bool,
     /// Nothing may hold it.
@@ -209,6 +215,16 @@ impl Walk<'_> {
                     Callee::Builtin(_) => None,
                 };
                 if let Some(proc) = proc {
+                    let repairs = |proc: &Proc| {
+                        proc.kind == ProcKind::Task
+                            && proc.marks.first().is_some_and(|mark| mark.place.starts_with(AGENT_REPAIRS))
+                    };
+                    if code.procs.get(proc).is_some_and(repairs)
+                        && let Some(Value::Host(host)) = values.first()
+                        && let Some(guest) = self.guest_of(&host.clone())
+                    {
+                        guest.repaired = true;
+                    }
                     self.procedure(proc, values);
                 }
             }
@@ -219,7 +235,7 @@ impl Walk<'_> {
 }
 
 /// Whether the plan fails at this step where what is asked is not so.
-fn is_required(proc: &crate::code::Proc, at: usize) -> bool {
+fn is_required(proc: &Proc, at: usize) -> bool {
     let step = proc.steps.get(at);
     let mut same = proc.instructions.iter().zip(&proc.steps).skip(at).take_while(|(_, other)| Some(*other) == step);
     same.any(|(instruction, _)| matches!(instruction, I::Require(..)))
