@@ -77,6 +77,29 @@ impl Found {
     }
 }
 
+/// The program itself, in the lab and for the plan's examples.
+fn hostler(arguments: &[&str]) -> (i32, String) {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hostler"));
+    let output = command.args(["preflight", "--lab"]).args(arguments).current_dir(root).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn the_program_says_by_its_exit_code_whether_the_plan_could_start() {
+    let plan = "tests/examples/valid/patch_pbs.plan";
+    let (code, out) = hostler(&[plan, "--site", "tests/examples/site", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &json["ready"], &json["targets"][0]["name"]), (0, &true.into(), &"pbs".into()));
+    assert_eq!(json["targets"][0]["facts"]["agent"], "yes");
+    let missing = "tests/examples/invalid_sites/vmid_missing";
+    let plan = format!("{missing}/card.plan");
+    assert_eq!(hostler(&[&plan, "--target", "pbs"]), (2, String::new()), "it is refused as a run is");
+    let (code, out) = hostler(&[&plan, "--target", "pbs", "--suggest"]);
+    assert_eq!(code, 0);
+    assert!(out.starts_with(&format!("# {missing}/inventory/host_vars/pbs.yml\nvmid: ")), "{out}");
+}
+
 #[test]
 fn all_is_well() {
     let found = of_web(|_| {});

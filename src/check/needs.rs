@@ -325,7 +325,8 @@ impl Checker<'_> {
     ) {
         let is_identity = self.drivers.get(&self.roles.of(host).driver).is_some_and(|driver| driver.identity == name);
         let Some(variable) = self.variable(host, name).cloned() else {
-            if !optional && !(is_identity && self.without_identities) {
+            let may_lack = optional || (is_identity && self.without_identities);
+            if !may_lack {
                 findings.missing.entry((span, name.to_string())).or_default().insert(host.to_string());
                 findings.known_without.insert((host.to_string(), name.to_string()));
             }
