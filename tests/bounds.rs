@@ -64,3 +64,17 @@ fn the_statement_that_can_take_longest_is_named() {
     let (mark, ms) = code.plan().costliest.clone().unwrap();
     assert_eq!((mark.text.as_str(), mark.place.as_str(), ms / MINUTE), ("on guest within 9m: work", "test.plan:5", 27));
 }
+
+#[test]
+fn each_host_takes_as_long_as_its_own_values_say() {
+    let plan = "plan test for guest in web, files, web
+  needs patience: Duration
+{
+  await ssh(guest) within $patience
+  work(guest, $patience)
+}
+task work(guest: Guest, most: Duration) { on guest within $most: work }
+";
+    let code = lab::check(plan).1.unwrap();
+    assert_eq!((code.plan().longest.as_slice(), code.plan().altogether), (&[4 * MINUTE, 10 * MINUTE][..], 14 * MINUTE));
+}

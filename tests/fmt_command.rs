@@ -95,3 +95,35 @@ fn what_is_not_there_is_said() {
     let (code, _, said) = fmt(&folder, &[], "");
     assert!(code == 0 && said.contains("there is no file that ends in .plan"), "{code} {said}");
 }
+
+#[test]
+fn guards_are_written_out_as_comments_and_nothing_is_changed() {
+    let folder = folder("guards");
+    fs::create_dir(folder.join("inventory")).unwrap();
+    fs::write(folder.join("inventory/hosts"), "pbs vmid=101 hypervisor=pve\npve\n").unwrap();
+    let plan = "plan a for guest in pbs {
+  require agent(guest)
+  warn \"now\"
+  on hypervisor: qm reboot $vmid
+}
+
+task b(machine: Guest) { on hypervisor unguarded unlocked \"why\": qm reboot $vmid; await ssh(machine) }
+";
+    fs::write(folder.join("a.plan"), plan).unwrap();
+    let shown = "plan a for guest in pbs {
+  require agent(guest)
+  warn \"now\"
+  # + guard: require identity(guest), require not locked(guest), note the boot that runs
+  on hypervisor: qm reboot $vmid
+  # + guard: verify: guest runs, in a new boot, and ssh and the agent answer
+}
+
+task b(machine: Guest) {
+  # + guard: require identity(machine), require agent(machine), note the boot that runs
+  on hypervisor unguarded unlocked \"why\": qm reboot $vmid
+  await ssh(machine)
+}
+";
+    assert_eq!(fmt(&folder, &["--show-guards", "a.plan"], ""), (0, shown.to_string(), String::new()));
+    assert_eq!(fs::read_to_string(folder.join("a.plan")).unwrap(), plan);
+}

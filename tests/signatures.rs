@@ -22,7 +22,9 @@ fn all(host: &str, place: &str, commands: &[&str]) -> Vec<Found> {
     let (said, _) = plan(&lines);
     let wrong = |n: usize| -> Vec<String> {
         let line = format!("test.plan:{}: ", n + 2);
-        said.iter().filter_map(|one| one.strip_prefix(&line)?.split(": ").next().map(str::to_string)).collect()
+        let codes = said.iter().filter_map(|one| one.strip_prefix(&line)?.split(": ").next().map(str::to_string));
+        // One after the other these commands make no sense, which is not what is asked here.
+        codes.filter(|code| !["power/old-system", "power/hard-stop"].contains(&code.as_str())).collect()
     };
     let good: Vec<String> =
         lines.iter().enumerate().filter(|(n, _)| wrong(*n).is_empty()).map(|(_, line)| line.clone()).collect();
@@ -221,6 +223,50 @@ fn a_machines_own_power() {
         ],
     );
     are(VM, &[("qm guest exec $vmid -- shutdown -c", Change, Subject)]);
+}
+
+#[test]
+fn wrappers_hide_nothing() {
+    let wrapped = [
+        "/sbin/reboot",
+        "sudo -n reboot",
+        "sudo -u root -n -- reboot",
+        "nohup sudo -n env A=b reboot",
+        "nice -n 5 reboot",
+        "timeout -k 5 30 reboot",
+        "busybox reboot",
+        "systemd-run --on-active=5 systemctl reboot",
+        "qemu-ga --shutdown",
+    ];
+    refused(GUEST, &wrapped.map(|command| (command, "power/guest-initiated")));
+}
+
+#[test]
+fn a_script_that_seems_to_change_the_guests_power_is_warned_of() {
+    let said = |place: &str, command: &str| {
+        let plan = format!("plan test for guest in web {{ on {place}: {command} }}");
+        lab::check(&plan).0.into_iter().map(|one| one.split(": ").nth(1).unwrap().to_string()).collect::<Vec<_>>()
+    };
+    for script in ["sh 'apt-get update && reboot'", "bash -c 'systemctl poweroff'"] {
+        assert_eq!(said("guest", script), ["power/guest-initiated"], "{script}");
+        assert_eq!(said("hypervisor", &format!("qm guest exec $vmid -- {script}")), ["power/guest-initiated"]);
+        assert_eq!(said("guest unguarded agent \"it is meant\"", script), [""; 0], "{script}");
+    }
+    assert_eq!(said("guest", "sh 'echo reboot; test -e /run/reboot-required'"), [""; 0]);
+    // A machine of its own may restart itself, however that is written.
+    assert!(lab::check("plan test for host in nas { on host: sh 'reboot' }").0.is_empty());
+}
+
+#[test]
+fn a_loop_over_guests_is_about_them() {
+    let said = |body: &str| {
+        let plan = format!("plan test for guest in web {{ for each in guests {{ {body} }} }}");
+        lab::check(&plan).0.into_iter().map(|one| one.split(": ").nth(1).unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(said("on hypervisor: qm reboot $vmid"), ["power/other-guest"]);
+    assert_eq!(said("on hypervisor: qm set $vmid --onboot 1"), ["power/other-guest"]);
+    assert_eq!(said("on hypervisor: qm status $vmid"), [""; 0]);
+    assert_eq!(said("restart(each)"), [""; 0]);
 }
 
 #[test]

@@ -112,6 +112,34 @@ fn call(name: &str, params: &[tree::Param], host: &str) -> String {
 }
 
 #[test]
+fn the_pieces_of_a_module_are_the_module() {
+    for module in modules() {
+        let (mut text, mut items) = (String::new(), Vec::new());
+        for piece in stdlib::pieces(module.text) {
+            let between = &module.text[text.len()..piece.at];
+            assert!(between.trim().is_empty(), "{}: `{between}` is in no piece", module.name);
+            text.push_str(between);
+            text.push_str(piece.text);
+            let mut problems = Problems::new();
+            let tree = syntax::parse(piece.text, u32::try_from(piece.at).unwrap(), &mut problems);
+            assert!(problems.is_empty(), "{}: {:?}", module.name, problems.sorted());
+            let declared: Vec<&str> = tree
+                .items
+                .iter()
+                .filter_map(|item| if let tree::Item::Command(command) = item { Some(&command.names) } else { None })
+                .flatten()
+                .map(|name| name.text.as_str())
+                .collect();
+            assert_eq!(declared, piece.commands, "{}: what a piece declares", module.name);
+            assert!(piece.commands.is_empty() || tree.items.len() == 1, "{}: {:?}", module.name, piece.commands);
+            items.extend(tree.items);
+        }
+        assert!(text.len() == module.text.trim_end().len() || text == module.text, "{}", module.name);
+        assert_eq!(items, module.tree.items, "{}", module.name);
+    }
+}
+
+#[test]
 fn every_task_and_probe_checks_clean_for_every_kind_of_guest() {
     let modules = modules();
     let mut uses = String::new();

@@ -37,6 +37,8 @@ pub(super) struct Body<'c, 'a> {
     pub(super) is_site: bool,
     scopes: Vec<IndexMap<String, Local>>,
     slots: usize,
+    /// The names of the loops over hosts that are under way.
+    host_loops: Vec<String>,
     subject: Option<Slot>,
     /// Types of inventory variables that the plan's `needs` declare.
     pub(super) needs: IndexMap<String, Type>,
@@ -56,6 +58,7 @@ impl<'c, 'a> Body<'c, 'a> {
             is_site: false,
             scopes: vec![IndexMap::new()],
             slots: 0,
+            host_loops: Vec::new(),
             subject: None,
             needs: IndexMap::new(),
             defaults: IndexMap::new(),
@@ -137,6 +140,19 @@ impl<'c, 'a> Body<'c, 'a> {
                 self.warn(errors::unused(local.span, &name));
             }
         }
+    }
+
+    /// The innermost loop over hosts, by the name of its item.
+    pub(super) fn host_loop(&self) -> Option<String> {
+        self.host_loops.last().cloned()
+    }
+
+    pub(super) fn enter_host_loop(&mut self, item: &str) {
+        self.host_loops.push(item.to_string());
+    }
+
+    pub(super) fn leave_host_loop(&mut self) {
+        self.host_loops.pop();
     }
 
     /// Something that the host which the code is about must have or be.

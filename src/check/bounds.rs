@@ -1,9 +1,14 @@
 //! The longest time that a guest can take: every wait and command has a deadline, so the sum is known.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use indexmap::{IndexMap, IndexSet};
+
 use super::Checker;
 use super::constants::constant;
-use super::program::{Callee, Command, Effect, Expr, Op, Proc, ProcId, Schedule, Slot, Step, StepKind};
-use super::{Value, from_json};
+use super::program::{Callee, Command, Effect, Expr, Op, Plan, Proc, ProcId, Schedule, Slot, Step, StepKind};
+use super::{Type, Value, from_json};
 use crate::text::Span;
 
 /// What a reading command may take where the plan does not say, in milliseconds (language, section 4).
@@ -23,9 +28,36 @@ const ITEMS: u64 = 4;
 type Known = Vec<Option<Value>>;
 
 impl Checker<'_> {
+    /// The longest time of a plan's body for each host, in milliseconds. Hosts that are alike in all that it asks take
+    /// as long as each other.
+    pub(super) fn longest_of_each(&self, plan: &Plan) -> Vec<u64> {
+        let Plan { body, verify, ref schedule, ref targets, .. } = *plan;
+        let mut asked: IndexMap<&str, IndexSet<String>> = IndexMap::new();
+        let mut known: IndexMap<(&str, Vec<Option<&serde_json::Value>>), u64> = IndexMap::new();
+        let mut all = Vec::with_capacity(targets.len());
+        for host in targets {
+            let driver = self.roles.of(host).driver.as_str();
+            let values = |names: &IndexSet<String>| -> Vec<Option<&serde_json::Value>> {
+                let variables = self.inventory.hosts.get(host).map(|host| &host.variables);
+                names.iter().map(|name| Some(&variables?.get(name)?.value)).collect()
+            };
+            let before = asked.get(driver).and_then(|names| known.get(&(driver, values(names))).copied());
+            let longest = before.unwrap_or_else(|| {
+                self.asked_variables.borrow_mut().clear();
+                let longest = self.longest(body, host, verify, schedule.deadline);
+                let names = self.asked_variables.borrow().clone();
+                known.insert((driver, values(&names)), longest);
+                asked.insert(driver, names);
+                longest
+            });
+            all.push(longest);
+        }
+        all
+    }
+
     /// The longest time of a plan's body for a host, in milliseconds; `verify` where a success leaves a guest to be
     /// verified.
-    pub(super) fn longest(&self, body: ProcId, host: &str, verify: bool, deadline: Option<u64>) -> u64 {
+    fn longest(&self, body: ProcId, host: &str, verify: bool, deadline: Option<u64>) -> u64 {
         let Some(proc) = &self.procs[body.0] else { return 0 };
         let mut known = self.entry(proc, host);
         let steps = self.steps(&proc.body, &mut known);
@@ -101,36 +133,45 @@ impl Checker<'_> {
     /// many at once as the schedule lets.
     pub(super) fn altogether(&self, schedule: &Schedule, targets: &[String], longest: &[u64]) -> u64 {
         let all = targets.len();
-        let mut ends: Vec<(u64, usize)> = Vec::with_capacity(all);
+        let at_once =
+            if schedule.whole_batches { all } else { schedule.batches.first().map_or(1, |share| share.of(all)) };
+        let mut places = Places::new(at_once);
+        let mut of_hypervisor: IndexMap<Option<&str>, Places> = IndexMap::new();
+        // Each group, and when the last of it that was begun ends.
+        let mut groups: Vec<(IndexSet<&str>, u64)> =
+            schedule.never_together.iter().map(|group| (group.iter().map(String::as_str).collect(), 0)).collect();
+        let mut last = 0;
         let mut batch_began = 0;
         let mut batch_left = 0;
         let mut sizes = schedule.batches.iter();
         let mut size = 1;
-        for (i, longest) in longest.iter().enumerate() {
+        for (target, longest) in targets.iter().zip(longest) {
             if schedule.whole_batches && batch_left == 0 {
-                batch_began = ends.iter().map(|(end, _)| *end).max().unwrap_or(0);
+                batch_began = last;
                 size = sizes.next().map_or(size, |share| share.of(all));
                 batch_left = size;
             }
             batch_left = batch_left.saturating_sub(1);
-            let at_once =
-                if schedule.whole_batches { all } else { schedule.batches.first().map_or(1, |share| share.of(all)) };
-            let mut began = free(ends.iter().map(|(end, _)| *end), at_once).max(batch_began);
-            if let Some(limit) = schedule.per_hypervisor {
-                let same =
-                    |other: &usize| self.roles.hypervisor(&targets[*other]) == self.roles.hypervisor(&targets[i]);
-                began = began.max(free(ends.iter().filter(|(_, other)| same(other)).map(|(end, _)| *end), limit));
+            let mut beside = schedule
+                .per_hypervisor
+                .map(|limit| of_hypervisor.entry(self.roles.hypervisor(target)).or_insert_with(|| Places::new(limit)));
+            let apart = groups.iter().filter(|(group, _)| group.contains(target.as_str())).map(|(_, end)| *end);
+            let began = places
+                .free()
+                .max(batch_began)
+                .max(beside.as_ref().map_or(0, |places| places.free()))
+                .max(apart.max().unwrap_or(0));
+            let end = began.saturating_add(*longest);
+            places.take(end);
+            if let Some(places) = &mut beside {
+                places.take(end);
             }
-            let apart = |other: &usize| {
-                schedule
-                    .never_together
-                    .iter()
-                    .any(|group| group.contains(&targets[i]) && group.contains(&targets[*other]))
-            };
-            began = began.max(ends.iter().filter(|(_, other)| apart(other)).map(|(end, _)| *end).max().unwrap_or(0));
-            ends.push((began.saturating_add(*longest), i));
+            for (_, until) in groups.iter_mut().filter(|(group, _)| group.contains(target.as_str())) {
+                *until = end.max(*until);
+            }
+            last = end.max(last);
         }
-        ends.into_iter().map(|(end, _)| end).max().unwrap_or(0)
+        last
     }
 
     fn steps(&self, steps: &[Step], known: &mut Known) -> u64 {
@@ -217,6 +258,8 @@ impl Checker<'_> {
         let mut frame: Known = vec![None; proc.slots];
         for (i, slot) in frame.iter_mut().enumerate().take(proc.params.len()) {
             *slot = match args.get(i) {
+                // What a text says takes no time.
+                Some(_) if matches!(proc.params[i].ty, Type::Str | Type::VmId | Type::Size | Type::Secret) => None,
                 Some(arg) => self.value(arg, known),
                 None => proc.params[i].default.as_ref().and_then(constant),
             };
@@ -254,6 +297,7 @@ impl Checker<'_> {
             Expr::Slot(Slot(slot)) => known.get(*slot)?.clone(),
             Expr::Variable(of, name, ty) => {
                 let host = self.value(of, known)?.text()?;
+                self.asked_variables.borrow_mut().insert(name.clone());
                 let variable = self.inventory.hosts.get(&host)?.variables.get(name)?;
                 from_json(&variable.value, ty).ok()
             }
@@ -277,9 +321,29 @@ impl Checker<'_> {
     }
 }
 
-/// When the next can begin beside those that end then, at most so many at once.
-fn free(ends: impl Iterator<Item = u64>, at_once: usize) -> u64 {
-    let mut ends: Vec<u64> = ends.collect();
-    ends.sort_unstable_by(|a, b| b.cmp(a));
-    ends.get(at_once.max(1) - 1).copied().unwrap_or(0)
+/// Room for so many at once: when those end that hold it longest.
+struct Places {
+    at_once: usize,
+    ends: BinaryHeap<Reverse<u64>>,
+}
+
+impl Places {
+    fn new(at_once: usize) -> Places {
+        Places { at_once: at_once.max(1), ends: BinaryHeap::new() }
+    }
+
+    /// When the next can begin.
+    fn free(&self) -> u64 {
+        match self.ends.peek() {
+            Some(Reverse(first)) if self.ends.len() == self.at_once => *first,
+            _ => 0,
+        }
+    }
+
+    fn take(&mut self, end: u64) {
+        self.ends.push(Reverse(end));
+        if self.ends.len() > self.at_once {
+            self.ends.pop();
+        }
+    }
 }

@@ -230,6 +230,18 @@ impl Body<'_, '_> {
             let kind = ObligationKind::NoHiddenPower { word: word.clone() };
             self.oblige(kind, about.clone(), span);
         }
+        if let Some(word) = &read.names_own_power
+            && !is_std
+            && !unguarded
+        {
+            self.oblige(ObligationKind::NoOwnPowerInScript { word: word.clone() }, about.clone(), span);
+        }
+        if let Some(word) = &read.inside_guest_script
+            && !is_std
+            && !unguarded
+        {
+            self.oblige(ObligationKind::NoOwnPowerInScript { word: word.clone() }, About::Subject, span);
+        }
         if let Some((span, why)) = &read.destroys
             && !unguarded
         {
@@ -259,6 +271,12 @@ impl Body<'_, '_> {
             match guest {
                 words::Named::Subject => {
                     command.whom = Whom::Subject;
+                    if let Some(each) = self.host_loop()
+                        && command.effect != Effect::Read
+                    {
+                        self.report(errors::subject_in_loop(span, &command.text, &each));
+                        return;
+                    }
                     if command.effect.is_power() {
                         self.oblige(ObligationKind::Guest, About::Subject, span);
                         let kind = ObligationKind::PowerFrom { place: place.to_string(), command: read.name.clone() };

@@ -8,7 +8,7 @@ use super::{Type, duration_text};
 use crate::diag::{Diagnostic, nearest};
 use crate::inventory::Way;
 use crate::text::Span;
-pub(super) use warnings::{bad_allow, hard_stop, old_system, sleep, unreachable, unused};
+pub(super) use warnings::{bad_allow, hard_stop, may_be_guest_initiated, old_system, sleep, unreachable, unused};
 
 fn or_list(words: &[&str]) -> String {
     let words: Vec<&str> = words.iter().copied().collect::<IndexSet<_>>().into_iter().collect();
@@ -589,6 +589,13 @@ pub(super) fn other_guest(span: Span, what: &str, command: &str) -> Diagnostic {
     )
     .label("not the plan's own guest")
     .help("write `$vmid` for the guest of this plan; make the other guest a target of a plan of its own")
+}
+
+pub(super) fn subject_in_loop(span: Span, command: &str, each: &str) -> Diagnostic {
+    let message = format!("each time round, `{command}` acts on the plan's own guest, and not on `{each}`");
+    Diagnostic::error("power/other-guest", span, message)
+        .label(format!("nothing here is about `{each}`"))
+        .help(format!("write a driver's task, as `restart({each})`, or a task of your own with `{each}` as its guest"))
 }
 
 pub(super) fn other_machine(span: Span, place: &str, command: &str) -> Diagnostic {

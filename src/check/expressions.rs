@@ -68,7 +68,7 @@ impl Body<'_, '_> {
 
     /// Reports a value that has no text, or must not be seen.
     pub(super) fn shown(&mut self, span: Span, ty: &Type, sink: &str) {
-        if *ty == Type::Secret {
+        if ty.holds_secret() {
             self.report(errors::secret_exposed(span, sink));
         } else if *ty == Type::Output {
             self.report(errors::mismatch(span, ty, &Type::Str));

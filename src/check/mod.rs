@@ -24,6 +24,10 @@ mod targets;
 mod types;
 mod value;
 
+use std::rc::Rc;
+
+use std::cell::RefCell;
+
 use indexmap::{IndexMap, IndexSet};
 
 pub use program::Program;
@@ -36,13 +40,13 @@ pub use value::{Failed, Output, SecretSource, VMID, Value, duration, duration_te
 use crate::diag::{Diagnostic, Problems};
 use crate::inventory::{Inventory, VaultKeys};
 use crate::stdlib;
-use crate::syntax::tree;
+use crate::syntax::{self, tree};
 use crate::text::{Files, Sources, Span};
 use body::Body;
 use modules::{Brought, DeclId, ModuleId, Modules, Reader, Wanted};
 use needs::Obligation;
 use program::{Param, Proc, ProcId, ProcKind};
-use signatures::Signatures;
+use signatures::{Signature, Signatures};
 
 /// What is checked, and for whom.
 #[derive(Clone, Debug, Default)]
@@ -166,6 +170,8 @@ struct Checker<'a> {
     facts: Vec<ProcFacts>,
     by_decl: IndexMap<DeclId, ProcId>,
     queue: Vec<ProcId>,
+    /// Variables of hosts that the time of a plan was found to depend on.
+    asked_variables: RefCell<IndexSet<String>>,
     /// The plans that are run or checked, with their bodies.
     plan_ids: IndexMap<DeclId, ProcId>,
 }
@@ -186,7 +192,7 @@ struct CallEdge {
 }
 
 /// Which hosts an expression can be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum About {
     /// The subject of the code.
     Subject,
@@ -239,6 +245,7 @@ impl<'a> Checker<'a> {
             facts: Vec::new(),
             by_decl: IndexMap::new(),
             queue: Vec::new(),
+            asked_variables: RefCell::default(),
             plan_ids: IndexMap::new(),
         }
     }
@@ -250,7 +257,10 @@ impl<'a> Checker<'a> {
             for item in 0..self.modules.list[module].tree.items.len() {
                 match &self.modules.list[module].tree.items[item] {
                     tree::Item::Command(declaration) => {
-                        self.signatures.add(declaration, &mut self.problems);
+                        let signature = Rc::new(Signature::read(declaration, &mut self.problems));
+                        for name in &declaration.names {
+                            self.signatures.add(&name.text, signature.clone());
+                        }
                     }
                     tree::Item::Driver(driver) => {
                         let identity =
@@ -271,7 +281,7 @@ impl<'a> Checker<'a> {
                         let mut procs = IndexMap::new();
                         for (inner, item_name) in items {
                             let decl = DeclId { module: ModuleId(module), item, inner: Some(inner) };
-                            procs.insert(item_name, self.proc_of(decl));
+                            procs.insert(item_name, self.new_proc(decl));
                         }
                         drivers.insert(name, DriverInfo { identity, look, procs });
                     }
@@ -282,6 +292,39 @@ impl<'a> Checker<'a> {
         let identities = drivers.iter().map(|(name, driver)| (name.clone(), driver.identity.clone())).collect();
         self.roles = Roles::new(self.inventory, self.site, &identities);
         self.drivers = drivers;
+        self.queue_drivers();
+    }
+
+    /// The bodies of drivers are read: of those of the standard library that some host has, and of the default one.
+    fn queue_drivers(&mut self) {
+        let mut used: IndexSet<&str> = self.roles.iter().map(|(_, standing)| standing.driver.as_str()).collect();
+        used.insert(DEFAULT_DRIVER);
+        for (name, driver) in &self.drivers {
+            for id in driver.procs.values() {
+                let is_std = self.modules.get(self.decls[id.0].module).is_std;
+                // Where ids are looked up, a guest may turn out to be of another kind than the inventory says.
+                if !is_std || self.without_identities || used.contains(name.as_str()) {
+                    self.queue.push(*id);
+                }
+            }
+        }
+    }
+
+    /// What is known of a command. A signature of the standard library is read when it is first asked for, and only
+    /// where no file of the plan's own declares that command.
+    fn signature(&mut self, command: &str) -> Option<Rc<Signature>> {
+        if let Some(known) = self.signatures.get(command) {
+            return Some(known);
+        }
+        let unread = self.modules.unread.get(command)?;
+        let file = syntax::parse(unread.text, unread.base, &mut self.problems);
+        let declaration = file.items.iter().find_map(|item| match item {
+            tree::Item::Command(declaration) => Some(declaration),
+            _ => None,
+        })?;
+        let signature = Rc::new(Signature::read(declaration, &mut self.problems));
+        self.signatures.add(command, signature.clone());
+        Some(signature)
     }
 
     fn identities(&self) -> IndexMap<String, String> {

@@ -51,6 +51,16 @@ pub(super) struct Module {
 pub(super) struct Modules {
     pub(super) list: Vec<Module>,
     by_path: IndexMap<String, ModuleId>,
+    /// The signatures of the standard library by command, as text: a plan needs few of them.
+    pub(super) unread: IndexMap<&'static str, Unread>,
+}
+
+/// A declaration of the standard library that is read when it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unread {
+    pub(super) text: &'static str,
+    /// Where it stands in the byte space of all texts.
+    pub(super) base: u32,
 }
 
 impl Modules {
@@ -96,28 +106,34 @@ impl Modules {
             return Some(*id);
         }
         let text = stdlib::text(name)?;
-        Some(self.add(&path, name, true, "", &format!("std/{name}.plan"), text, reader))
+        let base = reader.sources.add(&format!("std/{name}.plan"), text).start;
+        let mut tree = tree::File { span: Span::new(base, base + text.len() as u32), ..tree::File::default() };
+        for piece in stdlib::pieces(text) {
+            let base = base + piece.at as u32;
+            if piece.commands.is_empty() {
+                tree.items.extend(syntax::parse(piece.text, base, reader.problems).items);
+            }
+            self.unread.extend(piece.commands.iter().map(|command| (*command, Unread { text: piece.text, base })));
+        }
+        Some(self.add(&path, name, true, "", tree, reader))
     }
 
     /// The file that is checked.
     pub(super) fn entry(&mut self, name: &str, text: &str, reader: &mut Reader<'_>) -> ModuleId {
         let folder = folder_of(name);
-        self.add(&normal(name), "", false, &folder, name, text, reader)
+        let tree = read(name, text, reader);
+        self.add(&normal(name), "", false, &folder, tree, reader)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one fact of the module, used once")]
     fn add(
         &mut self,
         path: &str,
         label: &str,
         is_std: bool,
         folder: &str,
-        file: &str,
-        text: &str,
+        tree: tree::File,
         reader: &mut Reader<'_>,
     ) -> ModuleId {
-        let base = reader.sources.add(file, text).start;
-        let tree = syntax::parse(text, base, reader.problems);
         let id = ModuleId(self.list.len());
         let mut names: IndexMap<String, DeclId> = IndexMap::new();
         for (item, declaration) in tree.items.iter().enumerate() {
@@ -233,7 +249,8 @@ impl Modules {
                 let text = String::from_utf8_lossy(&bytes).into_owned();
                 let label = parts.join(".");
                 let folder = folder_of(&file);
-                let id = self.add(&file, &label, false, &folder, &file, &text, reader);
+                let tree = read(&file, &text, reader);
+                let id = self.add(&file, &label, false, &folder, tree, reader);
                 return Some((id, rest));
             }
             rest.insert(0, parts.pop()?.to_string());
@@ -255,6 +272,11 @@ pub(super) enum Wanted {
     Task,
     Probe,
     Plan,
+}
+
+fn read(file: &str, text: &str, reader: &mut Reader<'_>) -> tree::File {
+    let base = reader.sources.add(file, text).start;
+    syntax::parse(text, base, reader.problems)
 }
 
 fn folder_of(file: &str) -> String {

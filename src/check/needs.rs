@@ -1,5 +1,7 @@
 //! What each step asks of the hosts that it is about, held against the inventory for every target at once.
 
+use std::rc::Rc;
+
 use indexmap::{IndexMap, IndexSet};
 
 use super::connections::Reached;
@@ -16,7 +18,7 @@ pub(super) struct Obligation {
     pub(super) span: Span,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum ObligationKind {
     /// It has this variable, a value of this type; `optional` where the plan's `needs` gives a default.
     Variable { name: String, ty: Type, optional: bool },
@@ -38,6 +40,8 @@ pub(super) enum ObligationKind {
     RunsHypervisorCommand { command: String, place: String },
     /// It changes its own power.
     OwnAuthority { command: String },
+    /// It is no guest, so a script that seems to change its power is as right as any.
+    NoOwnPowerInScript { word: String },
     /// It is no hypervisor, so a script that names such a command is another thing.
     NoHiddenPower { word: String },
 }
@@ -56,6 +60,31 @@ pub(super) struct Findings {
     reached: IndexMap<String, Reached>,
 }
 
+/// A list of hosts of a visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct ListId(usize);
+
+/// A plan's body and all that it calls, each with the hosts that it can be about.
+#[derive(Default)]
+struct Visit {
+    /// Each list of hosts once: there are few of them, and they may be long.
+    lists: Vec<Rc<Vec<String>>>,
+    seen: IndexSet<(ProcId, ListId)>,
+    /// What was asked of a list of hosts, and found right with all of them.
+    clean: IndexSet<(ObligationKind, About, ListId)>,
+    findings: Findings,
+}
+
+impl Visit {
+    fn list(&mut self, hosts: Vec<String>) -> ListId {
+        let known = self.lists.iter().position(|list| **list == hosts);
+        ListId(known.unwrap_or_else(|| {
+            self.lists.push(Rc::new(hosts));
+            self.lists.len() - 1
+        }))
+    }
+}
+
 impl Findings {
     fn reach(&mut self, host: &str, user: Option<&str>, span: Span) {
         self.reached.entry(host.to_string()).or_insert_with(|| Reached::at(span)).also_as(user);
@@ -66,9 +95,10 @@ impl Checker<'_> {
     /// Holds a plan's body against its targets. Answers to which hosts it opens connections, and the users there.
     pub(super) fn hold_against(&mut self, body: ProcId, targets: &[String]) -> IndexMap<String, Vec<String>> {
         self.infer_hypervisor(body, targets);
-        let mut findings = Findings::default();
-        let mut seen: IndexSet<(ProcId, Vec<String>)> = IndexSet::new();
-        self.visit(body, targets, None, &mut seen, &mut findings);
+        let mut visit = Visit::default();
+        let subjects = visit.list(targets.to_vec());
+        self.visit(body, subjects, None, &mut visit);
+        let mut findings = visit.findings;
         let reached = std::mem::take(&mut findings.reached);
         self.report_findings(findings);
         self.hold_connections(targets, &reached);
@@ -124,15 +154,8 @@ impl Checker<'_> {
         }
     }
 
-    fn visit(
-        &mut self,
-        id: ProcId,
-        subjects: &[String],
-        via: Option<Span>,
-        seen: &mut IndexSet<(ProcId, Vec<String>)>,
-        findings: &mut Findings,
-    ) {
-        if !seen.insert((id, subjects.to_vec())) {
+    fn visit(&mut self, id: ProcId, subjects: ListId, via: Option<Span>, visit: &mut Visit) {
+        if !visit.seen.insert((id, subjects)) {
             return;
         }
         let is_std = self.modules.get(self.decls[id.0].module).is_std;
@@ -140,28 +163,47 @@ impl Checker<'_> {
         for obligation in &facts.obligations {
             // A miss inside the standard library is shown where the plan calls it.
             let span = if is_std { via.unwrap_or(obligation.span) } else { obligation.span };
-            for host in self.resolve(&obligation.about, subjects) {
+            let list = self.resolve(&obligation.about, subjects, visit);
+            // What these hosts are known to have, they have everywhere.
+            let asked = (obligation.kind.clone(), obligation.about.clone(), list);
+            if visit.clean.contains(&asked) {
+                continue;
+            }
+            let before = self.found(&visit.findings);
+            let mut all = true;
+            for host in visit.lists[list.0].clone().iter() {
                 // What the plan itself misses already is not said again for the library that it calls.
                 if let ObligationKind::Variable { name, .. } = &obligation.kind
                     && is_std
-                    && findings.known_without.contains(&(host.clone(), name.clone()))
+                    && visit.findings.known_without.contains(&(host.clone(), name.clone()))
                 {
+                    all = false;
                     continue;
                 }
-                self.hold(&obligation.kind, &obligation.about, &host, span, findings);
+                self.hold(&obligation.kind, &obligation.about, host, span, &mut visit.findings);
+            }
+            if all && self.found(&visit.findings) == before {
+                visit.clean.insert(asked);
             }
         }
         for call in &facts.calls {
             let via = if is_std { via } else { Some(call.span) };
-            let hosts = self.resolve(&call.about, subjects);
+            let hosts = self.resolve(&call.about, subjects, visit);
             match &call.callee {
-                Callee::Proc(callee) => self.visit(*callee, &hosts, via, seen, findings),
+                Callee::Proc(callee) => self.visit(*callee, hosts, via, visit),
                 Callee::Driver(name) => {
-                    for (driver, procs) in self.drivers.clone() {
+                    let callees: Vec<(String, ProcId)> = self
+                        .drivers
+                        .iter()
+                        .filter_map(|(driver, info)| Some((driver.clone(), *info.procs.get(name)?)))
+                        .collect();
+                    for (driver, callee) in callees {
+                        let list = visit.lists[hosts.0].clone();
                         let mine: Vec<String> =
-                            hosts.iter().filter(|host| self.roles.of(host).driver == driver).cloned().collect();
-                        if let (Some(callee), false) = (procs.procs.get(name), mine.is_empty()) {
-                            self.visit(*callee, &mine, via, seen, findings);
+                            list.iter().filter(|host| self.roles.of(host).driver == driver).cloned().collect();
+                        if !mine.is_empty() {
+                            let mine = visit.list(mine);
+                            self.visit(callee, mine, via, visit);
                         }
                     }
                 }
@@ -170,16 +212,28 @@ impl Checker<'_> {
         }
     }
 
-    fn resolve(&self, about: &About, subjects: &[String]) -> Vec<String> {
+    /// How much has been found wrong up to here.
+    fn found(&self, findings: &Findings) -> [usize; 6] {
+        [
+            self.problems.len(),
+            self.warnings.len(),
+            findings.missing.values().map(IndexSet::len).sum(),
+            findings.no_hypervisor.values().map(IndexSet::len).sum(),
+            findings.known_without.len(),
+            findings.reported.len(),
+        ]
+    }
+
+    fn resolve(&self, about: &About, subjects: ListId, visit: &mut Visit) -> ListId {
         match about {
-            About::Subject => subjects.to_vec(),
-            About::Hosts(hosts) => hosts.clone(),
+            About::Subject => subjects,
+            About::Hosts(hosts) => visit.list(hosts.clone()),
             About::Hypervisor => {
-                let hosts: IndexSet<String> =
-                    subjects.iter().filter_map(|host| self.roles.hypervisor(host)).map(str::to_string).collect();
-                hosts.into_iter().collect()
+                let list = visit.lists[subjects.0].clone();
+                let hosts: IndexSet<&str> = list.iter().filter_map(|host| self.roles.hypervisor(host)).collect();
+                visit.list(hosts.into_iter().map(str::to_string).collect())
             }
-            About::Unknown => Vec::new(),
+            About::Unknown => visit.list(Vec::new()),
         }
     }
 
@@ -193,7 +247,6 @@ impl Checker<'_> {
     }
 
     fn hold(&mut self, kind: &ObligationKind, about: &About, host: &str, span: Span, findings: &mut Findings) {
-        let standing = self.roles.of(host);
         match kind {
             ObligationKind::Variable { name, ty, optional } => {
                 self.hold_variable(host, name, ty, *optional, span, findings)
@@ -210,7 +263,7 @@ impl Checker<'_> {
             ObligationKind::Verified => {
                 let proof = self.variable(host, "hostler_proof").and_then(|proof| Proof::list(&proof.value).ok());
                 let without_ssh = proof.is_some_and(|proof| !proof.contains(&Proof::Ssh));
-                if !without_ssh || standing.role != Role::Guest {
+                if !without_ssh || self.roles.role(host) != Role::Guest {
                     findings.reach(host, None, span);
                 }
             }
@@ -223,9 +276,10 @@ impl Checker<'_> {
                 }
                 if self.needs_hypervisor(host, span, findings) {
                     // The driver looks at it from there.
-                    findings.reach(&standing.hypervisor.clone().unwrap_or_default(), Some("root"), span);
-                    let identity =
-                        self.drivers.get(&standing.driver).map_or("vmid".to_string(), |driver| driver.identity.clone());
+                    let hypervisor = self.roles.hypervisor(host).unwrap_or_default();
+                    findings.reach(hypervisor, Some("root"), span);
+                    let driver = self.drivers.get(&self.roles.of(host).driver);
+                    let identity = driver.map_or("vmid".to_string(), |driver| driver.identity.clone());
                     let ty = if identity == "vmid" { Type::VmId } else { Type::Str };
                     if !findings.known_without.contains(&(host.to_string(), identity.clone())) {
                         self.hold_variable(host, &identity, &ty, false, span, findings);
@@ -237,20 +291,21 @@ impl Checker<'_> {
                     return;
                 }
                 findings.identified.insert(host.to_string());
-                let hypervisor = standing.hypervisor.unwrap_or_default();
-                if let Some(place) = hosts.iter().find(|place| **place != hypervisor)
+                let hypervisor = self.roles.hypervisor(host).unwrap_or_default();
+                if let Some(place) = hosts.iter().find(|place| *place != hypervisor)
                     && findings.reported.insert((span, "wrong-hypervisor"))
                 {
-                    self.problems.push(errors::wrong_hypervisor(span, place, host, &hypervisor));
+                    self.problems.push(errors::wrong_hypervisor(span, place, host, hypervisor));
                 }
             }
             ObligationKind::PowerFrom { place, .. } => {
                 if self.needs_hypervisor(host, span, findings) && findings.reported.insert((span, "wrong-hypervisor")) {
-                    let hypervisor = standing.hypervisor.unwrap_or_default();
-                    self.problems.push(errors::wrong_hypervisor(span, place, host, &hypervisor));
+                    let hypervisor = self.roles.hypervisor(host).unwrap_or_default();
+                    self.problems.push(errors::wrong_hypervisor(span, place, host, hypervisor));
                 }
             }
             ObligationKind::RunsHypervisorCommand { command, place } => {
+                let standing = self.roles.of(host);
                 let fine = match standing.role {
                     Role::Hypervisor => true,
                     // A host that nobody names may be a hypervisor all the same; the subject of a guest's plan is none.
@@ -266,14 +321,21 @@ impl Checker<'_> {
                 }
             }
             ObligationKind::OwnAuthority { command } => {
-                if matches!(standing.role, Role::Guest | Role::Undetermined)
+                if matches!(self.roles.role(host), Role::Guest | Role::Undetermined)
                     && findings.reported.insert((span, "guest-initiated"))
                 {
                     self.problems.push(errors::guest_initiated(span, host, command));
                 }
             }
+            ObligationKind::NoOwnPowerInScript { word } => {
+                if matches!(self.roles.role(host), Role::Guest | Role::Undetermined)
+                    && findings.reported.insert((span, "guest-initiated"))
+                {
+                    self.warnings.push(errors::may_be_guest_initiated(span, host, word));
+                }
+            }
             ObligationKind::NoHiddenPower { word } => {
-                if standing.role == Role::Hypervisor && findings.reported.insert((span, "hidden")) {
+                if self.roles.role(host) == Role::Hypervisor && findings.reported.insert((span, "hidden")) {
                     self.problems.push(errors::hidden_in_script(span, word));
                 }
             }

@@ -114,6 +114,7 @@ impl Checker<'_> {
             longest: Vec::new(),
             altogether: 0,
             costliest: None,
+            hands_off: Vec::new(),
             verify: false,
             reaches: IndexMap::new(),
         };
@@ -206,6 +207,7 @@ impl Checker<'_> {
             longest: Vec::new(),
             altogether: 0,
             costliest: None,
+            hands_off: Vec::new(),
             verify: false,
             reaches: IndexMap::new(),
         };
@@ -227,9 +229,8 @@ impl Checker<'_> {
         }
         for draft in &mut drafts {
             let targets = draft.plan.targets.clone();
-            let Plan { body, verify, ref schedule, .. } = draft.plan;
-            let longest: Vec<u64> =
-                targets.iter().map(|target| self.longest(body, target, verify, schedule.deadline)).collect();
+            let longest = self.longest_of_each(&draft.plan);
+            let Plan { body, ref schedule, .. } = draft.plan;
             draft.plan.altogether = self.altogether(schedule, &targets, &longest);
             let most = targets.iter().zip(&longest).max_by_key(|(_, longest)| **longest);
             draft.plan.costliest = most.and_then(|(host, _)| self.costliest(body, host));
@@ -253,6 +254,11 @@ impl Checker<'_> {
                 self.walk(draft.plan.body, kind, &mut found);
             }
             draft.plan.verify = found.verify;
+            let mut down = std::mem::take(&mut found.taken_down);
+            if found.takes_subject_down {
+                down.extend(draft.plan.targets.iter().cloned());
+            }
+            draft.plan.hands_off = down.into_iter().filter(|host| self.carries_controller(host)).collect();
             for span in found.left_off {
                 self.problems.push(errors::left_off(span));
             }
@@ -271,10 +277,20 @@ impl Checker<'_> {
         }
     }
 
+    /// Whether the machine that runs the plan is this host, or a guest of it.
+    fn carries_controller(&self, host: &str) -> bool {
+        let Some(controller) = &self.site.controller else { return false };
+        controller == host || self.roles.hypervisor(controller) == Some(host)
+    }
+
     fn kind_of(&self, host: &str) -> paths::Kind {
         let standing = self.roles.of(host);
         let proof = self.proof_of(host);
-        paths::Kind { driver: standing.driver, ssh: proof.contains(&Proof::Ssh), agent: proof.contains(&Proof::Agent) }
+        paths::Kind {
+            driver: standing.driver.clone(),
+            ssh: proof.contains(&Proof::Ssh),
+            agent: proof.contains(&Proof::Agent),
+        }
     }
 
     fn proof_of(&self, host: &str) -> Vec<Proof> {

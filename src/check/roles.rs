@@ -89,8 +89,15 @@ impl Roles {
     }
 
     /// One host's standing; that of bare metal for a host nobody knows.
-    pub fn of(&self, host: &str) -> Standing {
-        self.hosts.get(host).cloned().unwrap_or_default()
+    pub fn of(&self, host: &str) -> &Standing {
+        const NOBODY: &Standing = &Standing {
+            role: Role::BareMetal,
+            hypervisor: None,
+            named_at: None,
+            says_none: false,
+            driver: String::new(),
+        };
+        self.hosts.get(host).unwrap_or(NOBODY)
     }
 
     /// What a host is.

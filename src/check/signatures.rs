@@ -1,5 +1,7 @@
 //! What the checker knows of commands: forms, options and effects, read from `command` declarations.
 
+use std::rc::Rc;
+
 use indexmap::IndexMap;
 
 use super::program::Effect;
@@ -7,10 +9,10 @@ use super::{Type, duration, errors};
 use crate::diag::{Diagnostic, Problems};
 use crate::syntax::tree::{self, SigItemKind, SigLineKind};
 
-/// All signatures by command name.
+/// The signatures that were read, by command name.
 #[derive(Debug, Default)]
 pub(super) struct Signatures {
-    commands: IndexMap<String, Signature>,
+    commands: IndexMap<String, Rc<Signature>>,
 }
 
 /// What is known of one command.
@@ -109,11 +111,18 @@ impl Takes {
 }
 
 impl Signatures {
-    pub(super) fn get(&self, command: &str) -> Option<&Signature> {
-        self.commands.get(command)
+    pub(super) fn get(&self, command: &str) -> Option<Rc<Signature>> {
+        self.commands.get(command).cloned()
     }
 
-    pub(super) fn add(&mut self, declaration: &tree::CommandDecl, problems: &mut Problems) {
+    /// A later declaration of a command takes the place of an earlier one.
+    pub(super) fn add(&mut self, command: &str, signature: Rc<Signature>) {
+        self.commands.insert(command.to_string(), signature);
+    }
+}
+
+impl Signature {
+    pub(super) fn read(declaration: &tree::CommandDecl, problems: &mut Problems) -> Signature {
         let mut signature = Signature {
             place: declaration.place.as_ref().map(|name| name.text.clone()),
             user: declaration.user.as_ref().map(|name| name.text.clone()),
@@ -143,9 +152,7 @@ impl Signatures {
                 SigLineKind::Bad => {}
             }
         }
-        for name in &declaration.names {
-            self.commands.insert(name.text.clone(), signature.clone());
-        }
+        signature
     }
 }
 

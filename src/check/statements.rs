@@ -197,10 +197,17 @@ impl Body<'_, '_> {
             ),
             _ => About::Unknown,
         };
+        let of_hosts = matches!(item, Type::Host | Type::Guest);
+        if of_hosts {
+            self.enter_host_loop(&each.name.text);
+        }
         self.enter();
         let slot = self.declare(&each.name, item, about);
         let steps = self.statements(each.body.statements.iter());
         self.leave();
+        if of_hosts {
+            self.leave_host_loop();
+        }
         StepKind::For(slot, list, steps)
     }
 

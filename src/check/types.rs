@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// What a value is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Hash)]
 pub enum Type {
     /// Text.
     Str,
@@ -132,6 +132,15 @@ impl Type {
                 | Type::Json
                 | Type::Unknown
         )
+    }
+
+    /// Whether a value of this type is a secret, or has one in it.
+    pub fn holds_secret(&self) -> bool {
+        match self {
+            Type::Secret => true,
+            Type::List(of) => of.holds_secret(),
+            _ => false,
+        }
     }
 
     /// Whether a value of this type has a text that can stand in a command or a message.

@@ -1,4 +1,5 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 /// Checks and runs maintenance plans of virtual machines. The hypervisor is the authority on power.
 #[derive(Debug, Parser)]
@@ -27,6 +28,13 @@ pub(crate) enum Format {
     Json,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProblemFormat {
+    Text,
+    Json,
+    Sarif,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a plan, or a script of statements
@@ -50,7 +58,7 @@ pub(crate) enum Command {
 }
 
 /// Where the site is.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
 pub(crate) struct SiteArguments {
     /// The site's folder [default: the nearest above the plan with a hostler.toml, else the plan's own]
     #[arg(long, value_name = "DIR")]
@@ -68,7 +76,7 @@ pub(crate) struct SiteArguments {
 }
 
 /// Whom a plan is for, and with which values.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
 pub(crate) struct PlanArguments {
     /// Whom: a host, a group, or a pattern; narrows what the plan's `for` names
     #[arg(short, long, value_name = "PATTERN")]
@@ -87,9 +95,9 @@ pub(crate) struct PlanArguments {
     pub(crate) without_identities: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct RunArguments {
-    /// The plan file
+    /// The plan file, or a plan that `hostler plan --out` saved
     #[arg(required_unless_present = "eval", conflicts_with = "eval")]
     pub(crate) file: Option<String>,
     /// Statements from the command line, instead of a file
@@ -125,9 +133,9 @@ pub(crate) struct CheckArguments {
     pub(crate) plan: PlanArguments,
     #[command(flatten)]
     pub(crate) site: SiteArguments,
-    /// How problems are written
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(crate) format: Format,
+    /// How problems are written: for people, for programs, or for code hosts
+    #[arg(long, value_enum, default_value_t = ProblemFormat::Text)]
+    pub(crate) format: ProblemFormat,
 }
 
 #[derive(Debug, Args)]
@@ -142,6 +150,9 @@ pub(crate) struct DryArguments {
     pub(crate) plan: PlanArguments,
     #[command(flatten)]
     pub(crate) site: SiteArguments,
+    /// Save what will run; `hostler run FILE` runs exactly that, or says what has changed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -175,6 +186,14 @@ pub(crate) struct FmtArguments {
     /// Change nothing: show what would be changed, and end with 1 where that is anything
     #[arg(long)]
     pub(crate) check: bool,
+    /// Print plan files with the guards that they get written out, as comments; nothing is changed
+    #[arg(long, requires = "paths", conflicts_with = "check")]
+    pub(crate) show_guards: bool,
+    /// With --show-guards: whom a script is for
+    #[arg(short, long, value_name = "PATTERN", requires = "show_guards")]
+    pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) site: SiteArguments,
 }
 
 #[derive(Debug, Args)]

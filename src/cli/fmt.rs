@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use similar::TextDiff;
 
 use super::arguments::FmtArguments;
+use super::show_guards::show_guards;
 use super::terminal::Terminal;
 use super::{DIFFERENT, GOOD, REFUSED};
 use crate::diag::Diagnostic;
@@ -26,6 +27,9 @@ enum Outcome {
 }
 
 pub(crate) fn fmt(arguments: &FmtArguments, terminal: &mut Terminal) -> u8 {
+    if arguments.show_guards {
+        return show_guards(arguments, terminal);
+    }
     let everything = [".".to_string()];
     let paths = if arguments.paths.is_empty() { &everything } else { arguments.paths.as_slice() };
     let mut files = Vec::new();

@@ -17,6 +17,8 @@ mod plan;
 mod preflight;
 mod programs;
 mod run;
+mod saved;
+mod show_guards;
 mod site;
 mod terminal;
 mod trust;

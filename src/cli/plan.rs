@@ -1,6 +1,7 @@
 //! `hostler plan`: the dry run.
 
 use super::arguments::DryArguments;
+use super::saved::Saved;
 use super::terminal::Terminal;
 use super::{GOOD, REFUSED, check, site};
 use crate::code::compile;
@@ -19,8 +20,20 @@ pub(crate) fn plan(arguments: &DryArguments, terminal: &mut Terminal) -> u8 {
     terminal.problems(&sources, &checked.diagnostics);
     match checked.programs.first() {
         Some(program) if !checked.has_errors() => {
-            terminal.say(dry_run(&compile(program, &sources)).trim_end());
-            GOOD
+            let code = compile(program, &sources);
+            terminal.say(dry_run(&code).trim_end());
+            let Some(out) = &arguments.out else { return GOOD };
+            let DryArguments { file, eval, plan, site, .. } = arguments;
+            match Saved::new(file.as_ref(), eval.as_ref(), plan, site, &sources, &code).write(out) {
+                Ok(()) => {
+                    terminal.remark(&format!("saved; `hostler run {out}` runs exactly this"));
+                    GOOD
+                }
+                Err(why) => {
+                    terminal.remark(&format!("error: {why}"));
+                    REFUSED
+                }
+            }
         }
         _ => REFUSED,
     }

@@ -64,18 +64,12 @@ fn ask(
     loaded: &site::Loaded,
     terminal: &mut Terminal,
 ) -> Result<u8, String> {
-    let missing: Vec<String> = code
-        .secrets_of_the_environment()
-        .into_iter()
-        .filter(|name| std::env::var_os(name).is_none())
-        .map(|name| format!("the plan takes a secret from the environment variable `{name}`, which is not set"))
-        .collect();
     let wants = Wants::of(code);
     let (answers, state) = answers(arguments, Arc::new(questions(code, &wants)), loaded)?;
     let mut found = Preflight::of(code, &wants, &answers, &state);
     if !arguments.lab {
-        // In the lab secrets are made up.
-        found.lacks_secrets(missing);
+        // In the lab secrets are made up, and no machine is the one that it runs on.
+        found.is_hindered(run::obstacles_here(code));
     }
     match arguments.format {
         Format::Text => terminal.write(&found.text()),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use jiff::Zoned;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::arguments::{Format, RunArguments};
+use super::arguments::{Format, PlanArguments, RunArguments, SiteArguments};
 use super::desk::Controller;
+use super::saved::Saved;
 use super::terminal::Terminal;
 use super::{REFUSED, check, clock, endpoints, lab, site};
 use crate::code::{Code, Instruction, compile};
@@ -22,6 +23,34 @@ use crate::text::Sources;
 const CHANGING_AT_ONCE: usize = 8;
 
 pub(crate) fn run(arguments: &RunArguments, terminal: &mut Terminal) -> u8 {
+    match saved_plan(arguments) {
+        Ok(Some((arguments, saved))) => run_plan(&arguments, Some(&saved), terminal),
+        Ok(None) => run_plan(arguments, None, terminal),
+        Err(why) => {
+            terminal.remark(&format!("error: {why}"));
+            REFUSED
+        }
+    }
+}
+
+/// Where the file is a saved plan: that, and the arguments with which it was saved.
+fn saved_plan(arguments: &RunArguments) -> Result<Option<(RunArguments, Saved)>, String> {
+    let Some(saved) = arguments.file.as_deref().map(Saved::read).transpose()?.flatten() else { return Ok(None) };
+    saved.is_at_home()?;
+    // Passwords of vaults may be named anew: they say nothing about what runs.
+    let SiteArguments { site, inventory, .. } = &arguments.site;
+    if arguments.plan != PlanArguments::default() || site.is_some() || !inventory.is_empty() {
+        return Err("a saved plan says itself for whom, where and with which values it runs; give it alone".to_string());
+    }
+    let mut with = arguments.clone();
+    with.file = saved.file.clone();
+    with.eval = saved.eval.clone();
+    with.plan = saved.plan.clone();
+    with.site = SiteArguments { site: saved.site.site.clone(), inventory: saved.site.inventory.clone(), ..with.site };
+    Ok(Some((with, saved)))
+}
+
+fn run_plan(arguments: &RunArguments, saved: Option<&Saved>, terminal: &mut Terminal) -> u8 {
     let mut sources = Sources::new();
     let mut problems = Problems::new();
     let files: Vec<String> = arguments.file.iter().cloned().collect();
@@ -35,6 +64,14 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &mut Terminal) -> u8 {
     }
     let Some(program) = checked.programs.first() else { return REFUSED };
     let code = Arc::new(compile(program, &sources));
+    let changes = saved.map(|saved| saved.changes(&sources, &code)).unwrap_or_default();
+    if !changes.is_empty() {
+        let changes = changes.join("\n  ");
+        terminal.remark(&format!(
+            "error: this is not what was saved:\n  {changes}\n  help: look at it and save it again, with `hostler plan … --out FILE`"
+        ));
+        return REFUSED;
+    }
     let mut summary = Summary::new(&code.plan().name);
     if let Err(why) = carry_out(arguments, &code, &loaded, &mut summary, terminal) {
         terminal.remark(&format!("error: {why}"));
@@ -42,7 +79,7 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &mut Terminal) -> u8 {
     }
     match arguments.format {
         Format::Text => terminal.say(&format!("\n{}", summary.text().trim_end())),
-        Format::Json => terminal.say(&serde_json::to_string_pretty(&summary.json()).unwrap_or_default()),
+        Format::Json => terminal.json(&summary.json()),
     }
     summary.exit_code()
 }
@@ -143,10 +180,22 @@ fn before_the_first_connection(arguments: &RunArguments, code: &Code) -> Result<
                 .to_string(),
         );
     }
+    obstacles_here(code).into_iter().next().map_or(Ok(()), Err)
+}
+
+/// Why the plan can not be run from this machine, as far as this machine can tell.
+pub(super) fn obstacles_here(code: &Code) -> Vec<String> {
+    let mut obstacles = Vec::new();
+    if let Some(host) = code.plans.iter().flat_map(|plan| &plan.hands_off).next() {
+        obstacles.push(format!(
+            "the plan takes down `{host}`, and with it the machine that it runs on; a run can not go on after that yet, \
+             so start it on another machine (`controller` in hostler.toml says which machine this is)"
+        ));
+    }
     for name in code.secrets_of_the_environment() {
         if std::env::var_os(&name).is_none() {
-            return Err(format!("the plan takes a secret from the environment variable `{name}`, which is not set"));
+            obstacles.push(format!("the plan takes a secret from the environment variable `{name}`, which is not set"));
         }
     }
-    Ok(())
+    obstacles
 }

@@ -37,6 +37,11 @@ impl Terminal {
         let _ = writeln!(std::io::stdout().lock(), "{text}");
     }
 
+    /// A value for programs.
+    pub(crate) fn json(&mut self, value: &serde_json::Value) {
+        self.say(&format!("{value:#}"));
+    }
+
     /// A text that has its own newlines.
     pub(crate) fn write(&mut self, text: &str) {
         let _ = write!(std::io::stdout().lock(), "{text}");

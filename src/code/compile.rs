@@ -33,6 +33,7 @@ pub fn compile(program: &Program, sources: &Sources) -> Code {
                 costliest: plan.costliest.map(|(span, ms)| (mark(sources, span), ms)),
                 verify: plan.verify,
                 reaches: plan.reaches.clone(),
+                hands_off: plan.hands_off.clone(),
             })
             .collect(),
         procs,

@@ -6,6 +6,7 @@
 pub mod json;
 pub mod pages;
 pub mod render;
+pub mod sarif;
 
 use serde::{Deserialize, Serialize};
 

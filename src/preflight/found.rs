@@ -127,9 +127,9 @@ impl Preflight {
         Preflight { plan: code.plan().name.clone(), targets, hosts, problems }
     }
 
-    /// Secrets that the plan takes and that are not there, each as a sentence.
-    pub fn lacks_secrets(&mut self, sentences: Vec<String>) {
-        self.problems.extend(sentences.into_iter().map(|message| Problem { word: "secret", message }));
+    /// What keeps the plan from running from this machine, each as a sentence.
+    pub fn is_hindered(&mut self, sentences: Vec<String>) {
+        self.problems.extend(sentences.into_iter().map(|message| Problem { word: "this machine", message }));
     }
 
     /// Whether the plan could start now for every target.

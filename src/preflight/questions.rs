@@ -263,6 +263,7 @@ impl Asking {
             costliest: None,
             verify: false,
             reaches: IndexMap::new(),
+            hands_off: Vec::new(),
             targets,
         };
         let mut code = code.clone();

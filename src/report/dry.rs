@@ -63,6 +63,9 @@ impl View<'_> {
             let ms = duration_text(*ms / 1000 * 1000);
             self.line(0, &format!("longest: {} ({ms})   [{}]", mark.text, mark.place));
         }
+        for host in &plan.hands_off {
+            self.line(0, &format!("hand-off: the machine that runs this plan goes down with {host}"));
+        }
         for (target, longest) in plan.targets.iter().zip(&plan.longest) {
             let _ = writeln!(self.text, "\n{target}: at most {}", duration_text(*longest / 1000 * 1000));
             self.last.clear();

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::Span;
 
@@ -10,12 +10,21 @@ pub struct Source {
     /// The whole text.
     pub text: Arc<str>,
     base: u32,
+    /// Where each line starts; most texts are never asked.
+    lines: OnceLock<Vec<u32>>,
 }
 
 impl Source {
     /// The span of the whole text.
     pub fn span(&self) -> Span {
         Span::new(self.base, self.base + self.text.len() as u32)
+    }
+
+    fn lines(&self) -> &[u32] {
+        self.lines.get_or_init(|| {
+            let newlines = memchr::memchr_iter(b'\n', self.text.as_bytes());
+            std::iter::once(0).chain(newlines.map(|newline| newline as u32 + 1)).collect()
+        })
     }
 }
 
@@ -50,7 +59,7 @@ impl Sources {
     pub fn add(&mut self, name: &str, text: &str) -> Span {
         // One byte between two texts, so that an empty span at the end of one is not the start of the next.
         let base = self.list.last().map_or(0, |last| last.span().end + 1);
-        let source = Source { name: name.into(), text: text.into(), base };
+        let source = Source { name: name.into(), text: text.into(), base, lines: OnceLock::new() };
         let span = source.span();
         self.list.push(source);
         span
@@ -93,12 +102,11 @@ impl Sources {
 
     fn place_at(&self, source: &Source, at: u32) -> Option<Place> {
         let byte = at - source.base;
-        let before = source.text.get(..byte as usize)?;
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let in_line = &before[line_start..];
+        let line = source.lines().partition_point(|start| *start <= byte).checked_sub(1)?;
+        let in_line = source.text.get(source.lines()[line] as usize..byte as usize)?;
         Some(Place {
             file: source.name.clone(),
-            line: before.bytes().filter(|byte| *byte == b'\n').count() as u32 + 1,
+            line: line as u32 + 1,
             column: in_line.chars().count() as u32 + 1,
             utf16: in_line.encode_utf16().count() as u32,
             byte,

@@ -22,8 +22,8 @@ all:
       hosts: {pve: {ansible_host: 192.0.2.10}, kvm: {ansible_host: 192.0.2.20}}
     guests:
       hosts:
-        web: {vmid: 101, hypervisor: pve}
-        files: {vmid: 120, hypervisor: pve, hostler_driver: proxmox_ct}
+        web: {vmid: 101, hypervisor: pve, patience: 2m}
+        files: {vmid: 120, hypervisor: pve, hostler_driver: proxmox_ct, patience: 5m}
         bare: {vmid: 130, hypervisor: pve, hostler_proof: [power, ssh]}
         wiki: {libvirt_domain: wiki, hypervisor: kvm, hostler_driver: libvirt}
     metal:

@@ -1,19 +1,22 @@
-//! The project's own commands: `cargo xtask test`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask bench` and `cargo xtask fuzz`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "its output is for the person at the terminal")]
 
+mod bench;
+mod fuzz;
 mod packages;
+mod python;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-
-/// The Ansible whose lists ours are compared with.
-const ANSIBLE: &str = "ansible-core==2.19.14";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let result = match words.first().map(String::as_str) {
         Some("test") => test(&words[1..]),
-        _ => Err("usage: cargo xtask test [ARGUMENTS OF cargo test]".to_string()),
+        Some("bench") => bench::bench(&words[1..]),
+        Some("fuzz") => fuzz::fuzz(&words[1..]),
+        _ => Err("usage: cargo xtask test [ARGUMENTS OF cargo test] | bench run|check [OPTIONS] | fuzz [OPTIONS]"
+            .to_string()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -30,23 +33,12 @@ fn test(arguments: &[String]) -> Result<(), String> {
     if !packages::is_root() {
         println!("the tests with real hosts make namespaces and will say that they need root");
     }
-    ansible()?;
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_string());
-    run(Command::new(cargo).args(["test", "--workspace"]).args(arguments).current_dir(root()))
+    python::environment(python::ANSIBLE)?;
+    run(cargo().args(["test", "--workspace"]).args(arguments).current_dir(root()))
 }
 
-/// Ansible in an environment of its own, `target/venv-ansible`, where it is not there yet.
-fn ansible() -> Result<(), String> {
-    let venv = root().join("target/venv-ansible");
-    // Written last, so that one that was interrupted is made again.
-    let done = venv.join(ANSIBLE);
-    if done.exists() {
-        return Ok(());
-    }
-    println!("installing {ANSIBLE} into {}", venv.display());
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
-    run(Command::new(venv.join("bin/pip")).args(["install", "--quiet", "--disable-pip-version-check", ANSIBLE]))?;
-    std::fs::write(&done, "").map_err(|error| format!("{}: {error}", done.display()))
+fn cargo() -> Command {
+    Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_string()))
 }
 
 fn root() -> PathBuf {

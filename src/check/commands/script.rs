@@ -44,6 +44,36 @@ pub(super) fn hypervisor_word(script: &str) -> Option<String> {
     })
 }
 
+/// A machine's own power command that a script seems to run. What a shell makes of a script nobody can be sure of
+/// without being that shell, so this looks only at words where a command may stand.
+pub(super) fn own_power_word(script: &str) -> Option<String> {
+    let without_comments = script.lines().map(|line| line.split(" #").next().unwrap_or(line));
+    without_comments
+        .flat_map(|line| line.split([';', '&', '|', '(', ')', '{', '}', '`', '!']))
+        .find_map(|command| own_power(&mut command.split_whitespace().peekable()))
+}
+
+/// Words that stand before a command and are none.
+const BEFORE: [&str; 14] =
+    ["if", "then", "else", "elif", "do", "while", "until", "exec", "command", "sudo", "nohup", "setsid", "env", "time"];
+
+fn own_power<'w>(words: &mut std::iter::Peekable<impl Iterator<Item = &'w str>>) -> Option<String> {
+    let is_before = |word: &&str| BEFORE.contains(word) || word.starts_with('-') || word.contains('=');
+    while words.next_if(is_before).is_some() {}
+    let command = words.next()?.trim_matches(['"', '\'']);
+    let base = command.rsplit('/').next().unwrap_or(command);
+    let mut then = |wanted: &[&str]| words.any(|word| wanted.contains(&word)).then(|| base.to_string());
+    match base {
+        "reboot" | "poweroff" | "halt" => Some(base.to_string()),
+        // `shutdown -c` takes one back.
+        "shutdown" => (!words.any(|word| word == "-c")).then(|| base.to_string()),
+        "init" | "telinit" => then(&["0", "6"]),
+        "systemctl" => then(&["reboot", "poweroff", "halt", "kexec", "reboot.target", "poweroff.target"]),
+        "qemu-ga" => then(&["--shutdown"]),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,5 +83,26 @@ mod tests {
         assert_eq!(hypervisor_word("set -e; /usr/sbin/qm stop 101").as_deref(), Some("qm"));
         assert_eq!(hypervisor_word("x=$(pvesh get /nodes)").as_deref(), Some("pvesh"));
         assert_eq!(hypervisor_word("echo qmail; ls /etc/pve/qemu-server"), None);
+    }
+
+    #[test]
+    fn a_power_command_is_seen_where_a_command_may_stand() {
+        for script in [
+            "reboot",
+            "apt-get update && /sbin/reboot",
+            "if true; then sudo -n systemctl --no-block reboot; fi",
+            "sleep 5; shutdown -r now",
+            "(nohup poweroff &)",
+            "FOO=1 init 6",
+            "set -e\n  exec halt -p\n",
+            "x=$(shutdown now)",
+        ] {
+            assert!(own_power_word(script).is_some(), "{script}");
+        }
+        for script in
+            ["echo reboot", "test -e /run/reboot-required", "shutdown -c", "systemctl restart x", "# reboot", "init 3"]
+        {
+            assert_eq!(own_power_word(script), None, "{script}");
+        }
     }
 }

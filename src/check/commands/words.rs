@@ -11,11 +11,19 @@ use super::script;
 use crate::syntax::tree::{self, WordPartKind};
 use crate::text::Span;
 
-/// Programs that run the command that follows their own options.
-const WRAPPERS: [&str; 7] = ["sudo", "env", "timeout", "nice", "nohup", "setsid", "systemd-run"];
-/// Options of wrappers that take a word.
-const WRAPPER_VALUES: [&str; 12] =
-    ["-u", "--user", "-g", "--group", "-n", "--adjustment", "-k", "--kill-after", "-s", "--signal", "-C", "-p"];
+/// Programs that run the command that follows their own options, each with those of its options that take a word.
+const WRAPPERS: [(&str, &[&str]); 10] = [
+    ("busybox", &[]),
+    ("doas", &["-u", "-C"]),
+    ("env", &["-u", "--unset", "-C", "--chdir"]),
+    ("ionice", &["-c", "--class", "-n", "--classdata"]),
+    ("nice", &["-n", "--adjustment"]),
+    ("nohup", &[]),
+    ("setsid", &[]),
+    ("sudo", &["-u", "--user", "-g", "--group", "-C", "-p", "--prompt", "-D", "-h", "-R", "-T", "-U"]),
+    ("systemd-run", &["-p", "--property", "-u", "--unit", "-M", "--machine", "-E", "--setenv", "-H", "--host"]),
+    ("timeout", &["-k", "--kill-after", "-s", "--signal"]),
+];
 /// Shells: what follows their `-c` is a script.
 pub(super) const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "ksh"];
 
@@ -38,10 +46,14 @@ pub(super) struct Reading {
     pub(super) acts_on_itself: bool,
     /// A power command that `qm guest exec` runs inside the guest.
     pub(super) inside_guest: Option<String>,
+    /// One that a script there seems to run.
+    pub(super) inside_guest_script: Option<String>,
     /// What makes the command one that destroys.
     pub(super) destroys: Option<(Span, String)>,
     /// A command of a hypervisor that a script names.
     pub(super) names_power: Option<String>,
+    /// A machine's own power command that a script seems to run.
+    pub(super) names_own_power: Option<String>,
     pub(super) not_started: Vec<String>,
     pub(super) locked: Vec<String>,
 }
@@ -158,13 +170,14 @@ impl Body<'_, '_> {
                             .collect::<Vec<_>>()
                             .join(" ");
                         read.names_power = script::hypervisor_word(&text);
+                        read.names_own_power = script::own_power_word(&text);
                         for word in slotted.iter_mut().skip(at.start) {
                             word.safe = true;
                         }
                         if base == "sh" && at.start == start + 1 {
                             insert = Some(at.start);
                         }
-                    } else if let Some(signature) = self.checker.signatures.get(&base).cloned() {
+                    } else if let Some(signature) = self.checker.signature(&base) {
                         self.signed(&base, &signature, &seen, start, &mut slotted, read)?;
                     }
                 }
@@ -647,7 +660,11 @@ impl Body<'_, '_> {
             return;
         };
         let base = name.rsplit('/').next().unwrap_or(name).to_string();
-        if let Some(signature) = self.checker.signatures.get(&base).cloned() {
+        if let Some(at) = script::script_word(&base, seen, start) {
+            let text: Vec<&str> = seen[at].iter().filter_map(|word| word.literal.as_deref()).collect();
+            read.inside_guest_script = script::own_power_word(&text.join(" "));
+        }
+        if let Some(signature) = self.checker.signature(&base) {
             let mut inner = Reading { name: base.clone(), ..Reading::default() };
             let mut slotted = vec![Slotted::default(); seen.len()];
             self.signed(&base, &signature, seen, start, &mut slotted, &mut inner);
@@ -800,16 +817,14 @@ fn inner_command(seen: &[Seen<'_>]) -> usize {
     let mut at = 0;
     while let Some(name) = seen.get(at).and_then(|word| word.literal.as_deref()) {
         let base = name.rsplit('/').next().unwrap_or(name);
-        if !WRAPPERS.contains(&base) {
-            break;
-        }
+        let Some((_, with_word)) = WRAPPERS.iter().find(|(wrapper, _)| *wrapper == base) else { break };
         let mut next = at + 1;
         while let Some(text) = seen.get(next).and_then(|word| word.literal.as_deref()) {
             if text == "--" {
                 next += 1;
                 break;
             } else if text.starts_with('-') {
-                next += 1 + usize::from(WRAPPER_VALUES.contains(&text) && base != "env");
+                next += 1 + usize::from(with_word.contains(&text));
             } else if base == "env" && text.contains('=') {
                 next += 1;
             } else {

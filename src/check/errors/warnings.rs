@@ -45,3 +45,10 @@ pub(in crate::check) fn bad_allow(span: Span, why: &str) -> Diagnostic {
     Diagnostic::warning("flow/bad-allow", span, why.to_string())
         .help("write it above the line that is warned of, with the warning's code and a reason: `# allow power/hard-stop: it ignores ACPI`")
 }
+
+pub(in crate::check) fn may_be_guest_initiated(span: Span, host: &str, word: &str) -> Diagnostic {
+    let message = format!("this script seems to run `{word}`, and the guest `{host}` does not change its own power");
+    Diagnostic::warning("power/guest-initiated", span, message)
+        .label("a script is not read as a shell reads it, so this can not be sure")
+        .help("take it out of the script, and write `restart(guest)` as a step of its own")
+}

@@ -10,6 +10,7 @@ mod path;
 
 use indexmap::{IndexMap, IndexSet};
 
+use super::constants::constant;
 use super::program::{Callee, Command, Effect, Expr, Guards, ProcId, Slot, Step, StepKind, Whom};
 use super::{Checker, Value};
 use crate::text::Span;
@@ -29,6 +30,9 @@ pub(super) struct Found {
     pub(super) hard_stops: IndexMap<Span, String>,
     /// Steps that may still ask the old system, and the power action before them.
     pub(super) old_systems: IndexMap<Span, Span>,
+    /// Hosts that are switched off, or off and on, by name; whether the plan's subject is.
+    pub(super) taken_down: IndexSet<String>,
+    pub(super) takes_subject_down: bool,
     /// Whether a success leaves a guest disrupted, so that it is to be verified.
     pub(super) verify: bool,
 }
@@ -46,7 +50,8 @@ impl Checker<'_> {
     /// Walks a plan's body for one kind of subject.
     pub(super) fn walk(&self, body: ProcId, kind: &Kind, found: &mut Found) {
         let Some(proc) = &self.procs[body.0] else { return };
-        let mut walk = Walk { checker: self, kind, found, frames: 0, at: Vec::new(), failing: false };
+        let mut walk =
+            Walk { checker: self, kind, found, frames: 0, at: Vec::new(), failing: false, items: IndexMap::new() };
         let mut slots = vec![None; proc.slots];
         if proc.has_subject
             && let Some(first) = slots.first_mut()
@@ -105,6 +110,8 @@ struct Walk<'w> {
     frames: usize,
     /// The steps under way, the innermost last, without the library's.
     at: Vec<Span>,
+    /// The hosts that a loop goes through, where they are known.
+    items: IndexMap<Span, Vec<String>>,
     /// Whether the steps under way are there for what has gone wrong.
     failing: bool,
 }
@@ -156,6 +163,13 @@ impl Walk<'_> {
             StepKind::For(Slot(item), list, steps) => {
                 if let Some(place) = frame.slots.get_mut(*item) {
                     *place = Some(Who::Each(step.span));
+                }
+                if let Some(Value::List(items)) = constant(list) {
+                    let hosts = items.iter().filter_map(|item| match item {
+                        Value::Host(host) => Some(host.clone()),
+                        _ => None,
+                    });
+                    self.items.insert(step.span, hosts.collect());
                 }
                 let failed = if asks(list) { from.clone() } else { Paths::default() };
                 let mut flow = self.rounds(steps, from, frame, Some(step.span));
@@ -314,7 +328,7 @@ impl Walk<'_> {
 
     fn driver_of(&self, guest: Option<&Expr>, frame: &Frame) -> Option<&super::DriverInfo> {
         let name = match self.who(guest, frame) {
-            Some(Who::Named(host)) => self.checker.roles.of(&host).driver,
+            Some(Who::Named(host)) => self.checker.roles.of(&host).driver.clone(),
             _ => self.kind.driver.clone(),
         };
         self.checker.drivers.get(&name)
@@ -371,6 +385,17 @@ impl Walk<'_> {
         }
         if command.by_force && from.iter().any(|path| !path.known(who).asked) {
             self.found.hard_stops.insert(at, command.text.clone());
+        }
+        if command.effect != Effect::PowerOn {
+            match who {
+                Who::Subject => self.found.takes_subject_down = true,
+                Who::Named(host) => {
+                    self.found.taken_down.insert(host.clone());
+                }
+                Who::Each(span) | Who::Passed(span) => {
+                    self.found.taken_down.extend(self.items.get(span).into_iter().flatten().cloned());
+                }
+            }
         }
         let alone = command.whom == Whom::Itself;
         let after = from.map(|path| {

@@ -1,0 +1,56 @@
+//! `cargo xtask bench run` and `cargo xtask bench check`: the programs of `benches/`, with what they compare with.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::{cargo, packages, python, root, run};
+
+/// Runs one of the benches with the arguments that are for it.
+///
+/// # Errors
+/// When something can not be installed, or the bench fails.
+pub(crate) fn bench(words: &[String]) -> Result<(), String> {
+    let (name, arguments) = match words {
+        [name, arguments @ ..] if name == "run" || name == "check" => (name.as_str(), arguments),
+        _ => return Err("usage: cargo xtask bench run|check [OPTIONS]; see docs/benchmarks.md".to_string()),
+    };
+    packages::install()?;
+    if name == "run" && !packages::is_root() {
+        return Err("it starts ssh servers in namespaces, and needs root".to_string());
+    }
+    // Outside of the namespace, where there is a network.
+    run(cargo().args(["bench", "--quiet", "--no-run", "--bench", name]))?;
+    let mut command = match name {
+        "run" => in_a_network_of_its_own(),
+        _ => cargo(),
+    };
+    command.args(["bench", "--quiet", "--offline", "--bench", name, "--"]);
+    if let Some(bin) = peer(python::ANSIBLE) {
+        command.arg("--ansible").arg(bin);
+    }
+    if name == "run"
+        && let Some(bin) = peer(python::PYINFRA)
+    {
+        command.arg("--pyinfra").arg(bin);
+    }
+    run(command.args(arguments).current_dir(root()))
+}
+
+/// A peer that can not be installed is left out; the bench says that it is not there.
+fn peer(package: (&str, &str)) -> Option<PathBuf> {
+    match python::environment(package) {
+        Ok(bin) => Some(bin),
+        Err(why) => {
+            println!("without {}: {why}", package.1);
+            None
+        }
+    }
+}
+
+/// Cargo in a network namespace whose only interface is the loopback: nobody else can reach what listens there.
+fn in_a_network_of_its_own() -> Command {
+    let cargo = cargo();
+    let mut command = Command::new("unshare");
+    command.args(["--net", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"]).arg(cargo.get_program());
+    command
+}
