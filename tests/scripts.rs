@@ -215,13 +215,13 @@ fn a_cluster_says_whether_it_has_quorum() {
     let members =
         |quorate: &str| format!("{{\n\"nodename\": \"pve\",\n\"version\": 6,\n{quorate}\"nodelist\": {{}}\n}}\n");
     let root = Root::new();
-    for file in [PROXMOX, CONTAINER] {
+    for (file, name) in [(PROXMOX, "quorum"), (CONTAINER, "quorum_ct")] {
         root.file("etc/pve/.members", &members(""));
-        assert_eq!(root.run(file, "quorum", &[]), "quorum=yes\n", "a host that is in no cluster");
+        assert_eq!(root.run(file, name, &[]), "quorum=yes\n", "a host that is in no cluster");
         root.file("etc/pve/.members", &members("\"cluster\": { \"name\": \"c\", \"nodes\": 3, \"quorate\": 1 },\n"));
-        assert_eq!(root.run(file, "quorum", &[]), "quorum=yes\n");
+        assert_eq!(root.run(file, name, &[]), "quorum=yes\n");
         root.file("etc/pve/.members", &members("\"cluster\": { \"name\": \"c\", \"nodes\": 3, \"quorate\": 0 },\n"));
-        assert_eq!(root.run(file, "quorum", &[]), "quorum=no\n");
+        assert_eq!(root.run(file, name, &[]), "quorum=no\n");
     }
 }
 

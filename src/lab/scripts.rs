@@ -24,7 +24,7 @@ impl Lab {
         let Some(machine) = self.machines.get_mut(&run.host) else { return say(0, Reply::default()) };
         let reply = match name {
             "machine" => out(&format!("boot={}\nid={}\nuid=0\nfree={}", machine.boot_id(), machine.name, machine.free)),
-            "quorum" => out(if machine.quorum { "quorum=yes" } else { "quorum=no" }),
+            "quorum" | "quorum_ct" => out(if machine.quorum { "quorum=yes" } else { "quorum=no" }),
             "uptime" => out(&format!("{}s", (now.saturating_sub(machine.booted_at) + machine.uptime_before) / 1000)),
             "reboot_reason" => out(&machine.reboot_reason()),
             "apt_lock_holder" => match &machine.package_lock {
