@@ -21,6 +21,8 @@ pub mod lab;
 #[warn(clippy::disallowed_methods)]
 pub mod machine;
 #[warn(clippy::disallowed_methods)]
+pub mod preflight;
+#[warn(clippy::disallowed_methods)]
 pub mod report;
 #[warn(clippy::disallowed_methods)]
 pub mod run;

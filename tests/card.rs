@@ -69,11 +69,16 @@ impl Site {
     }
 
     fn run(&self, statements: &str) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_hostler"))
-            .args(["run", "-e", statements, "--target", "pbs"])
-            .current_dir(&self.folder)
-            .output()
-            .unwrap();
+        self.hostler(&["run", "-e", statements, "--target", "pbs"])
+    }
+
+    fn preflight(&self) -> Ran {
+        self.hostler(&["preflight", "-e", CARD, "--target", "pbs"])
+    }
+
+    fn hostler(&self, arguments: &[&str]) -> Ran {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_hostler")).args(arguments).current_dir(&self.folder).output().unwrap();
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         let out = format!("{}{}", text(&output.stdout), text(&output.stderr));
         println!("{out}");
@@ -209,4 +214,62 @@ fn without_sudo_nothing_is_begun() {
     assert!(ran.out.contains("sudo"), "it says that sudo is missing");
     assert!(ran.out.contains("to blame: pve"));
     assert_eq!(site.calls(), Vec::<String>::new());
+}
+
+/// Whether nothing but questions was asked of the hypervisor.
+fn only_asked(site: &Site) -> bool {
+    let reading = ["guest cmd", "status", "config"];
+    site.calls().iter().all(|call| reading.iter().any(|word| call.contains(word)))
+}
+
+#[test]
+fn a_preflight_asks_and_changes_nothing() {
+    let site = Site::new();
+    let before = site.boot_id();
+    let ran = site.preflight();
+    assert_eq!(ran.code, 0);
+    assert!(ran.out.contains("The plan could start now."));
+    assert!(ran.out.contains("pve   yes  not needed  yes"), "quorum, and root without sudo");
+    assert!(only_asked(&site) && site.calls().len() <= 3, "{:?}", site.calls());
+    assert_eq!(site.boot_id(), before);
+
+    // Everything that is wrong is said at once.
+    let conf = site.bed.node("pve").path.join("pve/nodes/pve/qemu-server/101.conf");
+    fs::write(&conf, fs::read_to_string(&conf).unwrap() + "lock: backup\n").unwrap();
+    site.bed.node("pve").write("pve/.members", "{\"cluster\": { \"nodes\": 3, \"quorate\": 0 }}");
+    site.inventory("pbs", "nobody-of-that-name");
+    let ran = site.preflight();
+    assert_eq!(ran.code, 1);
+    for said in ["`pbs` is locked (backup)", "the cluster of `pve` has no quorum", "nobody-of-that-name"] {
+        assert!(ran.out.contains(said), "it says {said}");
+    }
+    assert!(only_asked(&site));
+}
+
+#[test]
+fn a_preflight_finds_that_sudo_is_missing() {
+    let site = Site::with(&[("users", "ops:1500:/bin/sh"), ("nosudo", "")], "vmid: 101\n");
+    site.inventory("pve", "ops");
+    let ran = site.preflight();
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("NO: no sudo") && ran.out.contains("NO: pve"));
+    assert_eq!(site.calls(), Vec::<String>::new());
+}
+
+#[test]
+fn a_preflight_suggests_the_vmid_that_is_missing() {
+    let mut site = Site::with(&[], "tier: service\nhypervisor: pve\n");
+    let suggest = ["preflight", "--suggest"];
+    let ran = site.hostler(&suggest);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "# inventory/host_vars/pbs.yml\nvmid: 101\n"));
+    assert!(only_asked(&site));
+    // The plan that is refused for what is missing says who is meant, and on which hypervisor.
+    fs::write(site.folder.join("inventory/host_vars/pbs.yml"), "tier: service\n").unwrap();
+    let ran = site.hostler(&["preflight", "-e", CARD, "--target", "pbs", "--suggest"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "# inventory/host_vars/pbs.yml\nvmid: 101\n"));
+    site.bed.kill("pve");
+    fs::write(site.folder.join("inventory/host_vars/pbs.yml"), "hypervisor: pve\n").unwrap();
+    let ran = site.hostler(&suggest);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("# `pve` could not be asked"));
 }

@@ -15,6 +15,9 @@ const HOST: [&str; 6] = ["/etc/", "/run/", "/proc/", "/boot/", "/var/", "/dev/vi
 /// The text between `'''` that begins with `# name`, without its common indentation.
 fn script(file: &str, name: &str) -> String {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    if file.ends_with(".sh") {
+        return text;
+    }
     let found =
         text.split("'''").skip(1).step_by(2).find(|script| script.trim_start().starts_with(&format!("# {name}\n")));
     let found = found.unwrap_or_else(|| panic!("no script `{name}` in {file}"));
@@ -196,6 +199,65 @@ fn a_guest_that_is_not_here_says_where_it_is_and_what() {
     assert_eq!(root.run(PROXMOX, "look", &["101"]), "found=no\nnode=pve2\n");
     root.file("etc/pve/lxc/120.conf", "");
     assert_eq!(root.run(PROXMOX, "look", &["120"]), "found=no\nkind=container\n");
+}
+
+#[test]
+fn a_virtual_machine_that_is_given_as_a_container_is_told_apart() {
+    let root = Root::new();
+    root.folder("etc/pve/lxc").file("etc/pve/qemu-server/101.conf", "name: web\n");
+    assert_eq!(root.run(CONTAINER, "look", &["101"]), "found=no\nkind=vm\n");
+    root.file("etc/pve/nodes/pve2/qemu-server/102.conf", "name: web2\n");
+    assert_eq!(root.run(CONTAINER, "look", &["102"]), "found=no\nkind=vm\n");
+}
+
+#[test]
+fn a_cluster_says_whether_it_has_quorum() {
+    let members =
+        |quorate: &str| format!("{{\n\"nodename\": \"pve\",\n\"version\": 6,\n{quorate}\"nodelist\": {{}}\n}}\n");
+    let root = Root::new();
+    for (file, name) in [(PROXMOX, "quorum"), (CONTAINER, "quorum_ct")] {
+        root.file("etc/pve/.members", &members(""));
+        assert_eq!(root.run(file, name, &[]), "quorum=yes\n", "a host that is in no cluster");
+        root.file("etc/pve/.members", &members("\"cluster\": { \"name\": \"c\", \"nodes\": 3, \"quorate\": 1 },\n"));
+        assert_eq!(root.run(file, name, &[]), "quorum=yes\n");
+        root.file("etc/pve/.members", &members("\"cluster\": { \"name\": \"c\", \"nodes\": 3, \"quorate\": 0 },\n"));
+        assert_eq!(root.run(file, name, &[]), "quorum=no\n");
+    }
+}
+
+#[test]
+fn hypervisors_list_their_guests() {
+    let root = Root::new();
+    assert_eq!(root.run(PROXMOX, "guest_list", &[]), "");
+    root.file("etc/pve/qemu-server/101.conf", CONF)
+        .file("etc/pve/nodes/pve/qemu-server/101.conf", CONF)
+        .file("etc/pve/nodes/pve/qemu-server/102.conf", "name: golden\ntemplate: 1\n")
+        .file("etc/pve/nodes/pve2/qemu-server/103.conf", "memory: 512\n[snap]\nname: old")
+        .file("etc/pve/lxc/120.conf", "hostname: files\n")
+        .file("etc/pve/nodes/pve/lxc/120.conf", "hostname: files\n");
+    assert_eq!(root.run(PROXMOX, "guest_list", &[]), "101\t-\tweb1\n103\tpve2\tVM 103\n");
+    assert_eq!(root.run(CONTAINER, "guest_list_ct", &[]), "120\t-\tfiles\n");
+    root.command(
+        "virsh",
+        "[ \"$*\" = '-q -r -c qemu:///system list --all --name' ] || exit 9; printf 'wiki\\nold mail\\n\\n'",
+    );
+    assert_eq!(root.run(LIBVIRT, "guest_list_libvirt", &[]), "wiki\t-\twiki\nold mail\t-\told mail\n");
+}
+
+#[test]
+fn a_machine_says_which_it_is() {
+    let root = Root::new();
+    root.file("proc/sys/kernel/random/boot_id", "06e4e3cf\n").file("etc/machine-id", "3d12\n");
+    root.command(
+        "df",
+        "echo 'Filesystem 1024-blocks Used Available Capacity Mounted on'; echo '/dev/sda1 10 4 6 40% /'",
+    )
+    .command("id", "[ \"$*\" = -u ] && echo 1000");
+    let said = root.run("src/preflight/machine.sh", "machine", &[]);
+    assert_eq!(said, "boot=06e4e3cf\nid=3d12\nuid=1000\nfree=6\n");
+    fs::remove_dir_all(root.path.join("etc")).unwrap();
+    fs::remove_dir_all(root.path.join("proc")).unwrap();
+    assert_eq!(root.run("src/preflight/machine.sh", "machine", &[]), "uid=1000\nfree=6\n");
 }
 
 #[test]

@@ -24,6 +24,11 @@ impl Reached {
         self.users.insert(user.map(str::to_string));
     }
 
+    /// The users whom the plan or a driver names.
+    pub(super) fn named_users(self) -> Vec<String> {
+        self.users.into_iter().flatten().collect()
+    }
+
     /// Whether somebody else than the one who logs in is needed there.
     fn becomes(&self, connection: &Connection) -> bool {
         let usual = connection.becomes.then(|| connection.become_user.clone().unwrap_or_else(|| "root".to_string()));

@@ -67,6 +67,8 @@ pub struct Request {
     pub one_plan: bool,
     /// The passwords of the inventory's vaults, for settings of connections that are in one.
     pub vault: VaultKeys,
+    /// Whether guests may lack what identifies them (`vmid`): what is missing is about to be looked up.
+    pub without_identities: bool,
 }
 
 /// What a check found.
@@ -101,6 +103,7 @@ pub fn check(
     let entry = modules.entry(&request.name, &request.text, &mut reader);
 
     let mut checker = Checker::new(sources, inventory, (site, &request.vault), modules, always, problems);
+    checker.without_identities = request.without_identities;
     checker.read_declarations();
     checker.lower_own_procedures();
     let plans = checker.plans(entry, request);
@@ -149,6 +152,7 @@ struct Checker<'a> {
     inventory: &'a Inventory,
     site: &'a Site,
     vault: &'a VaultKeys,
+    without_identities: bool,
     modules: Modules,
     always: Vec<ModuleId>,
     problems: Problems,
@@ -226,6 +230,7 @@ impl<'a> Checker<'a> {
             inventory,
             site,
             vault,
+            without_identities: false,
             modules,
             always,
             problems,
@@ -297,7 +302,8 @@ impl<'a> Checker<'a> {
         for (name, driver) in &self.drivers {
             for id in driver.procs.values() {
                 let is_std = self.modules.get(self.decls[id.0].module).is_std;
-                if !is_std || used.contains(name.as_str()) {
+                // Where ids are looked up, a guest may turn out to be of another kind than the inventory says.
+                if !is_std || self.without_identities || used.contains(name.as_str()) {
                     self.queue.push(*id);
                 }
             }

@@ -92,8 +92,8 @@ impl Findings {
 }
 
 impl Checker<'_> {
-    /// Holds a plan's body against its targets.
-    pub(super) fn hold_against(&mut self, body: ProcId, targets: &[String]) {
+    /// Holds a plan's body against its targets. Answers to which hosts it opens connections, and the users there.
+    pub(super) fn hold_against(&mut self, body: ProcId, targets: &[String]) -> IndexMap<String, Vec<String>> {
         self.infer_hypervisor(body, targets);
         let mut visit = Visit::default();
         let subjects = visit.list(targets.to_vec());
@@ -103,6 +103,7 @@ impl Checker<'_> {
         self.report_findings(findings);
         self.hold_connections(targets, &reached);
         self.hold_proofs(targets);
+        reached.into_iter().map(|(host, reached)| (host, reached.named_users())).collect()
     }
 
     /// What a guest is to prove can be proven.
@@ -386,7 +387,8 @@ impl Checker<'_> {
     ) {
         let is_identity = self.drivers.get(&self.roles.of(host).driver).is_some_and(|driver| driver.identity == name);
         let Some(variable) = self.variable(host, name).cloned() else {
-            if !optional {
+            let may_lack = optional || (is_identity && self.without_identities);
+            if !may_lack {
                 findings.missing.entry((span, name.to_string())).or_default().insert(host.to_string());
                 findings.known_without.insert((host.to_string(), name.to_string()));
             }

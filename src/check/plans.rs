@@ -116,6 +116,7 @@ impl Checker<'_> {
             costliest: None,
             hands_off: Vec::new(),
             verify: false,
+            reaches: IndexMap::new(),
         };
         Draft { plan, defaults: IndexMap::new(), window: None, asked: true }
     }
@@ -208,6 +209,7 @@ impl Checker<'_> {
             costliest: None,
             hands_off: Vec::new(),
             verify: false,
+            reaches: IndexMap::new(),
         };
         Draft { plan: plan_out, defaults, window: window.map(|clause| clause.span), asked }
     }
@@ -216,8 +218,8 @@ impl Checker<'_> {
     pub(super) fn programs(&mut self, mut drafts: Vec<Draft>) -> Vec<Program> {
         // A statement that could not be read may be the very one that starts the guest.
         let readable = !self.problems.has_errors();
-        for draft in &drafts {
-            self.hold_against(draft.plan.body, &draft.plan.targets);
+        for draft in &mut drafts {
+            draft.plan.reaches = self.hold_against(draft.plan.body, &draft.plan.targets);
         }
         if readable {
             self.walk_plans(&mut drafts);

@@ -54,6 +54,8 @@ pub struct Plan {
     pub costliest: Option<(Span, u64)>,
     /// Whether a success can leave a guest to be verified.
     pub verify: bool,
+    /// The hosts to which it opens connections, each with the users that are needed there besides the one who logs in.
+    pub reaches: IndexMap<String, Vec<String>>,
     /// Hosts with which the machine that runs the plan goes down: itself, or the hypervisor beneath it.
     pub hands_off: Vec<String>,
 }

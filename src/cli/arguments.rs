@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Show what a plan would do, host by host and guard by guard, without any connection
     Plan(DryArguments),
+    /// Ask the hosts, with reading commands only, whether a plan could start now
+    Preflight(PreflightArguments),
     /// Lay plan files out as everybody does; comments stay where they are
     Fmt(FmtArguments),
     /// Explain the code of a diagnostic, with an example
@@ -88,6 +90,9 @@ pub(crate) struct PlanArguments {
     /// A value for a parameter of the plan: `--set min_free=5GiB`
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub(crate) set: Vec<(String, String)>,
+    /// What identifies a guest may be missing.
+    #[arg(skip)]
+    pub(crate) without_identities: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -148,6 +153,29 @@ pub(crate) struct DryArguments {
     /// Save what will run; `hostler run FILE` runs exactly that, or says what has changed
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PreflightArguments {
+    /// The plan file
+    #[arg(required_unless_present_any = ["eval", "suggest"], conflicts_with = "eval")]
+    pub(crate) file: Option<String>,
+    /// Statements from the command line, instead of a file
+    #[arg(short, long, value_name = "STATEMENTS")]
+    pub(crate) eval: Option<String>,
+    #[command(flatten)]
+    pub(crate) plan: PlanArguments,
+    #[command(flatten)]
+    pub(crate) site: SiteArguments,
+    /// Ask the simulated site: no connection, no process
+    #[arg(long)]
+    pub(crate) lab: bool,
+    /// Print instead the variables that the inventory lacks (vmid and others), as the hypervisors list their guests
+    #[arg(long)]
+    pub(crate) suggest: bool,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

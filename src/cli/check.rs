@@ -10,7 +10,7 @@ use crate::diag::{Diagnostic, Problems, json, sarif};
 use crate::text::{Files, Sources};
 
 /// The name of statements from the command line.
-const EVAL: &str = "-e";
+pub(super) const EVAL: &str = "-e";
 
 pub(crate) fn check(arguments: &CheckArguments, terminal: &mut Terminal) -> u8 {
     let mut sources = Sources::new();
@@ -66,6 +66,7 @@ pub(crate) fn check_one(
         arguments: plan.set.clone(),
         one_plan,
         vault: loaded.vault.clone(),
+        without_identities: plan.without_identities,
     };
     check::check(&Disk, sources, &loaded.inventory, &loaded.site, &request, problems)
 }

@@ -14,6 +14,7 @@ mod inventory;
 mod lab;
 mod notify;
 mod plan;
+mod preflight;
 mod programs;
 mod run;
 mod saved;
@@ -36,6 +37,8 @@ use terminal::Terminal;
 pub(crate) const GOOD: u8 = 0;
 /// `fmt --check` found a file that is laid out otherwise.
 pub(crate) const DIFFERENT: u8 = 1;
+/// `preflight` found that the plan could not start now, or is left with questions.
+pub(crate) const NOT_READY: u8 = 1;
 /// Nothing was begun: the plan, the inventory or the command line is at fault.
 pub(crate) const REFUSED: u8 = 2;
 
@@ -47,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(run, &mut terminal),
         Command::Check(check) => check::check(check, &mut terminal),
         Command::Plan(plan) => plan::plan(plan, &mut terminal),
+        Command::Preflight(preflight) => preflight::preflight(preflight, &mut terminal),
         Command::Fmt(fmt) => fmt::fmt(fmt, &mut terminal),
         Command::Explain(explain) => explain::explain(explain, &mut terminal),
         Command::Init(init) => init::init(init, &mut terminal),

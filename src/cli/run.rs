@@ -123,21 +123,26 @@ fn carry_out(
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let (endpoints, become_users) = endpoints::endpoints(&loaded.inventory, &loaded.vault);
-        // A hypervisor restarts several guests at the same time; one guest's steps follow each other anyway.
-        let options = Options { changing_at_once: CHANGING_AT_ONCE, ..Options::default() };
-        let hosts = Hosts::new(endpoints, options).map_err(|error| error.to_string())?;
-        let desk = Controller {
-            channels: loaded.site.notify.clone(),
-            inventory: loaded.inventory.clone(),
-            vault: loaded.vault.clone(),
-            yes: arguments.yes,
-        };
-        let mut world = HostsWorld::new(Arc::new(hosts), Arc::new(desk), become_users);
+        let mut world = world(loaded, arguments.yes)?;
         let interrupts = Interrupts::new().map_err(|error| error.to_string())?;
         drive(code.clone(), &mut world, windows, || interrupts.next(), |note| tell(terminal, note)).await;
         Ok(())
     })
+}
+
+/// The site's hosts over OpenSSH. `yes` answers every question.
+pub(super) fn world(loaded: &site::Loaded, yes: bool) -> Result<HostsWorld, String> {
+    let (endpoints, become_users) = endpoints::endpoints(&loaded.inventory, &loaded.vault);
+    // A hypervisor restarts several guests at the same time; one guest's steps follow each other anyway.
+    let options = Options { changing_at_once: CHANGING_AT_ONCE, ..Options::default() };
+    let hosts = Hosts::new(endpoints, options).map_err(|error| error.to_string())?;
+    let desk = Controller {
+        channels: loaded.site.notify.clone(),
+        inventory: loaded.inventory.clone(),
+        vault: loaded.vault.clone(),
+        yes,
+    };
+    Ok(HostsWorld::new(Arc::new(hosts), Arc::new(desk), become_users))
 }
 
 /// Ctrl-C, and the signal that a service manager sends. A signal between two waits is kept.
@@ -175,16 +180,22 @@ fn before_the_first_connection(arguments: &RunArguments, code: &Code) -> Result<
                 .to_string(),
         );
     }
+    obstacles_here(code).into_iter().next().map_or(Ok(()), Err)
+}
+
+/// Why the plan can not be run from this machine, as far as this machine can tell.
+pub(super) fn obstacles_here(code: &Code) -> Vec<String> {
+    let mut obstacles = Vec::new();
     if let Some(host) = code.plans.iter().flat_map(|plan| &plan.hands_off).next() {
-        return Err(format!(
+        obstacles.push(format!(
             "the plan takes down `{host}`, and with it the machine that it runs on; a run can not go on after that yet, \
              so start it on another machine (`controller` in hostler.toml says which machine this is)"
         ));
     }
     for name in code.secrets_of_the_environment() {
         if std::env::var_os(&name).is_none() {
-            return Err(format!("the plan takes a secret from the environment variable `{name}`, which is not set"));
+            obstacles.push(format!("the plan takes a secret from the environment variable `{name}`, which is not set"));
         }
     }
-    Ok(())
+    obstacles
 }

@@ -32,6 +32,7 @@ pub fn compile(program: &Program, sources: &Sources) -> Code {
                 altogether: plan.altogether,
                 costliest: plan.costliest.map(|(span, ms)| (mark(sources, span), ms)),
                 verify: plan.verify,
+                reaches: plan.reaches.clone(),
                 hands_off: plan.hands_off.clone(),
             })
             .collect(),

@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use crate::check::program::{
-    Builtin, Callee, Command, Effect, Expr, Guards, HostFacts, Op, Part, ProcKind, Proof, Role, Schedule, Share, Slot,
-    WhenLocked, Whom, Window, Word,
+    Builtin, Callee, Command, Effect, Expr, Guards, HostFacts, Op, Part, ProcId, ProcKind, Proof, Role, Schedule,
+    Share, Slot, WhenLocked, Whom, Window, Word,
 };
 pub use crate::check::{Failed, Output, SecretSource, Type, Value, duration_text, from_json, size_text};
 pub use compile::compile;
@@ -58,6 +58,8 @@ pub struct Plan {
     pub costliest: Option<(Mark, u64)>,
     /// Whether a success can leave a guest to be verified.
     pub verify: bool,
+    /// The hosts to which it opens connections, each with the users that are needed there besides the one who logs in.
+    pub reaches: IndexMap<String, Vec<String>>,
     /// Hosts with which the machine that runs the plan goes down: itself, or the hypervisor beneath it.
     pub hands_off: Vec<String>,
 }
@@ -134,7 +136,10 @@ pub enum Instruction {
     Try(Option<(Slot, usize)>, Option<usize>),
     /// From here a failure, a refusal and an unknown are kept in the slot, and it goes on at the instruction.
     Keep(Slot, usize),
-    /// The end of what `Try` or `Keep` guards.
+    /// From here a failure or a refusal is noted as the answer to a question, and goes on at an instruction. It ends
+    /// with `EndTry`.
+    Ask(String, usize),
+    /// The end of what `Try`, `Keep` or `Ask` guards.
     EndTry,
     /// The end of `finally`: on, or on with what was under way.
     EndFinally,

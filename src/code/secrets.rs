@@ -59,6 +59,7 @@ fn values(instruction: &I) -> Vec<&Expr> {
         | I::Next(..)
         | I::Try(..)
         | I::Keep(..)
+        | I::Ask(..)
         | I::EndTry
         | I::EndFinally
         | I::EndRetry

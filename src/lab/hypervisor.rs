@@ -36,6 +36,9 @@ impl Lab {
         if machine.is_container() && driver != "proxmox_ct" {
             return "found=no\nkind=container\n".to_string();
         }
+        if !machine.is_container() && driver == "proxmox_ct" {
+            return "found=no\nkind=vm\n".to_string();
+        }
         let kind = if machine.is_container() { "container" } else { "vm" };
         let mut text = format!("found=yes\nkind={kind}\nname={}\n", machine.guest_name);
         if let Some(uuid) = &machine.uuid {
@@ -59,6 +62,27 @@ impl Lab {
             (true, ..) => text.push_str(&format!("power=running\nprocess={}\n", machine.process())),
         }
         text
+    }
+
+    /// What a driver's list of guests prints on a hypervisor; nothing for another script.
+    pub(super) fn guest_list(&self, script: &str, host: &str) -> Option<String> {
+        let driver = match script {
+            "guest_list" => "proxmox",
+            "guest_list_ct" => "proxmox_ct",
+            "guest_list_libvirt" => "libvirt",
+            _ => return None,
+        };
+        let mut lines = String::new();
+        for machine in self.machines.values().filter(|machine| machine.driver == driver && !machine.template) {
+            let (Some(hypervisor), Some(id)) = (&machine.hypervisor, &machine.identity) else { continue };
+            let is_here = hypervisor == host;
+            if is_here || driver != "libvirt" {
+                let node = if is_here { "-" } else { hypervisor };
+                let name = if driver == "libvirt" { id } else { &machine.guest_name };
+                lines.push_str(&format!("{id}\t{node}\t{name}\n"));
+            }
+        }
+        Some(lines)
     }
 
     pub(super) fn by_identity(&self, host: &str, identity: &str) -> Option<String> {

@@ -102,6 +102,8 @@ pub struct Machine {
     pub services: BTreeMap<String, Unit>,
     /// On a backup server: how many tasks run.
     pub tasks: u32,
+    /// On a hypervisor: whether its cluster has quorum.
+    pub quorum: bool,
     /// On a hypervisor: whether ZFS is well.
     pub pools_healthy: bool,
     /// The address that it gives for a name, as a name server.
@@ -189,6 +191,7 @@ impl Machine {
             cached: 0,
             services: BTreeMap::new(),
             tasks: 0,
+            quorum: true,
             pools_healthy: true,
             answers: "192.0.2.80".to_string(),
             boot: 1,
@@ -219,7 +222,14 @@ impl Machine {
                 machine.marks_restart = true;
                 Some(("6.8.0-41-generic", "6.8.0-45-generic"))
             }
-            Role::BareMetal | Role::Undetermined => None,
+            Role::Undetermined => {
+                // Its hypervisor knows the id that the inventory does not.
+                machine.hypervisor = facts.hypervisor.clone();
+                machine.guest_name = facts.guest_name.clone();
+                machine.identity = Some(machine.made_up_identity());
+                None
+            }
+            Role::BareMetal => None,
         };
         if let Some((old, new)) = kernels {
             machine.kernel = old.to_string();
@@ -307,6 +317,11 @@ impl Machine {
             return format!("kernel {} is installed, {} runs", self.installed_kernel, self.kernel);
         }
         String::new()
+    }
+
+    /// An id of the driver's kind.
+    fn made_up_identity(&self) -> String {
+        if self.driver == "libvirt" { self.name.clone() } else { (1_000 + self.seed() % 9_000).to_string() }
     }
 
     fn seed(&self) -> u32 {

@@ -83,7 +83,9 @@ impl Lab {
         for (name, facts) in &code.hosts {
             machines.insert(name.clone(), Machine::of(name, facts));
         }
-        machines.entry("controller".to_string()).or_insert_with(|| Machine::new("controller"));
+        // The machine that runs the plan is the one of that name, where the site names one.
+        let here = code.controller.as_deref().unwrap_or("controller");
+        machines.entry("controller".to_string()).or_insert_with(|| Machine::new(here));
         Lab { now: 0, order: 0, due: BTreeMap::new(), machines, log: Vec::new(), runs: Vec::new() }
     }
 

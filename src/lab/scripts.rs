@@ -11,6 +11,9 @@ impl Lab {
         let now = self.now;
         let download = self.download_size(&run.host);
         let by_id = self.by_identity(&run.host, argument(1)).and_then(|name| self.machines.get(&name)).cloned();
+        if let Some(list) = self.guest_list(name, &run.host) {
+            return say(COMMAND, Reply { stdout: list, ..Reply::default() });
+        }
         if name == "dns_query" {
             let server = self.machines.values().find(|machine| machine.address.as_deref() == Some(argument(1)));
             return match server {
@@ -20,6 +23,8 @@ impl Lab {
         }
         let Some(machine) = self.machines.get_mut(&run.host) else { return say(0, Reply::default()) };
         let reply = match name {
+            "machine" => out(&format!("boot={}\nid={}\nuid=0\nfree={}", machine.boot_id(), machine.name, machine.free)),
+            "quorum" | "quorum_ct" => out(if machine.quorum { "quorum=yes" } else { "quorum=no" }),
             "uptime" => out(&format!("{}s", (now.saturating_sub(machine.booted_at) + machine.uptime_before) / 1000)),
             "reboot_reason" => out(&machine.reboot_reason()),
             "apt_lock_holder" => match &machine.package_lock {

@@ -307,6 +307,13 @@ pub enum NoteKind {
     Again(String),
     /// What proves that a guest is well after its power changed.
     Verified(String),
+    /// What stands against the question that was asked.
+    Objected {
+        /// Which.
+        question: String,
+        /// What, and who is to blame.
+        failed: Failed,
+    },
     /// The end for this target.
     Finished(Ending),
 }

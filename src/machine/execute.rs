@@ -161,6 +161,7 @@ impl State {
                 }
             }
             I::Keep(slot, pc) => self.push_handler(i, HandlerKind::Keep(*slot, *pc)),
+            I::Ask(question, next) => self.push_handler(i, HandlerKind::Ask(question.clone(), *next)),
             I::EndTry => {
                 let depth = self.fibers[i].frames.len();
                 if let Some(Handler { kind: HandlerKind::Finally(_), .. }) = self.fibers[i].handlers.pop() {
@@ -313,7 +314,7 @@ impl State {
         }
     }
 
-    fn call(
+    pub(super) fn call(
         &mut self,
         i: usize,
         code: &Code,

@@ -2,8 +2,8 @@
 
 use super::event::{Effect, Ending, NoteKind, Purpose, Run};
 use super::state::{Awaiting, Facts, GuestState, State, Way};
-use super::{Stepped, eval::about};
-use crate::code::{Effect as Kind, Guard, Proof, Role, Slot, Value, WhenLocked};
+use super::{Stepped, eval::about, identity};
+use crate::code::{Callee, Effect as Kind, Expr, Guard, Lenient, Proof, Role, Slot, Value, WhenLocked};
 
 /// How long a look may take, in milliseconds.
 const LOOK: u64 = 30_000;
@@ -137,38 +137,7 @@ impl State {
         let Some(host) = self.code.hosts.get(guest).cloned() else { return };
         let hypervisor = host.hypervisor.clone().unwrap_or_default();
         let id = host.identity.clone().unwrap_or_default();
-        let refusal = if !facts.found {
-            match &facts.node {
-                Some(node) if facts.kind == "vm" => Some(format!(
-                    "guest {id} is not on `{hypervisor}` but on the node `{node}`: it has been migrated; write `hypervisor: …` for that node into `{}`",
-                    host.own_file
-                )),
-                _ if facts.kind == "container" => Some(format!(
-                    "{id} on `{hypervisor}` is a container, not a virtual machine; write `hostler_driver: proxmox_ct` into `{}`",
-                    host.own_file
-                )),
-                _ => Some(format!("`{hypervisor}` has no guest {id}; look at `vmid` in `{}`", host.own_file)),
-            }
-        } else if facts.template {
-            Some(format!("{id} on `{hypervisor}` is a template (`{}`)", facts.name))
-        } else if !facts.name.eq_ignore_ascii_case(&host.guest_name) {
-            Some(format!(
-                "guest {id} on `{hypervisor}` is called `{}`, not `{}`; if that is right, write `vm_name: {}` into `{}`",
-                facts.name, host.guest_name, facts.name, host.own_file
-            ))
-        } else {
-            match (&host.guest_uuid, &facts.uuid) {
-                (Some(wanted), Some(found)) if !wanted.eq_ignore_ascii_case(found) => Some(format!(
-                    "guest {id} on `{hypervisor}` has the UUID {found}, not {wanted}; look at `vm_uuid` in `{}`",
-                    host.own_file
-                )),
-                (Some(wanted), None) => {
-                    Some(format!("guest {id} on `{hypervisor}` shows no UUID, and `{guest}` is to have {wanted}"))
-                }
-                _ => None,
-            }
-        };
-        match refusal {
+        match identity::objection(&self.code, guest, &host, &facts) {
             Some(why) => self.refuse(i, format!("identity: {why}"), guest, out),
             None => {
                 let seen = format!("{id} on `{hypervisor}` is `{}`", facts.name);
@@ -246,20 +215,47 @@ impl State {
 
     fn guard_agent(&mut self, i: usize, guest: &str, slot: Slot, out: &mut Stepped) {
         let answer = self.fibers[i].frames.last().and_then(|frame| frame.slots.get(slot.0)).cloned();
-        match answer {
+        if let Some(silent) = self.fibers[i].silent.take() {
+            // The driver has been asked whether that is because nothing moves in the guest.
+            let message = if answer == Some(Value::Bool(true)) { self.paused(guest) } else { silent };
+            self.refuse(i, message, guest, out);
+            return;
+        }
+        let why = match answer {
             Some(Value::Bool(true)) => {
                 let seen = "the guest agent answers the hypervisor".to_string();
                 self.note(i, NoteKind::Guarded { guard: "agent".to_string(), seen }, out);
+                return;
             }
-            answer => {
-                let why = match answer {
-                    Some(Value::NoAnswer(why)) => why,
-                    _ => self.fibers[i].last_said.clone(),
-                };
-                let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-                self.refuse(i, format!("agent: the guest agent of `{guest}` does not answer{why}"), guest, out);
-            }
+            Some(Value::NoAnswer(why)) => why,
+            _ => self.fibers[i].last_said.clone(),
+        };
+        if matches!(self.facts(i, guest).power.as_str(), "paused" | "suspended") {
+            let message = self.paused(guest);
+            self.refuse(i, message, guest, out);
+            return;
         }
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        let message = format!("agent: the guest agent of `{guest}` does not answer{why}");
+        let code = self.code.clone();
+        let driver = code.hosts.get(guest).and_then(|facts| code.drivers.get(&facts.driver));
+        if driver.is_none_or(|driver| !driver.procs.contains_key("paused")) {
+            self.refuse(i, message, guest, out);
+            return;
+        }
+        self.fibers[i].silent = Some(message);
+        // This guard comes again when the answer is there.
+        let here = self.fibers[i].frames.last().map_or(0, |frame| frame.pc.saturating_sub(1));
+        self.jump(i, here);
+        let about = [Expr::Const(Value::Host(guest.to_string()))];
+        if let Err(why) = self.call(i, &code, &Callee::Driver("paused".to_string()), &about, Some(slot), Lenient::Yes) {
+            self.refuse(i, why, guest, out);
+        }
+    }
+
+    fn paused(&self, guest: &str) -> String {
+        let hypervisor = self.code.hosts.get(guest).and_then(|facts| facts.hypervisor.clone()).unwrap_or_default();
+        format!("agent: `{guest}` is paused on `{hypervisor}`, and hears nothing; resume it there first")
     }
 
     /// Whether the agent's yes is the new system's: only then it counts after a power action.

@@ -7,6 +7,7 @@ mod eval;
 mod event;
 mod execute;
 mod guards;
+mod identity;
 mod left;
 mod schedule;
 mod state;

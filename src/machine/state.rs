@@ -79,6 +79,8 @@ pub(super) struct Fiber {
     pub(super) guests_to_see: Vec<String>,
     /// Until when a lock on the guest is waited for.
     pub(super) lock_until: Option<u64>,
+    /// What is said of an agent that does not answer, while the driver is asked whether its guest is paused.
+    pub(super) silent: Option<String>,
     /// What the last probe's command said, for the message when a wait runs out.
     pub(super) last_said: String,
 }
@@ -110,6 +112,7 @@ pub(super) enum HandlerKind {
     Keep(Slot, usize),
     Finally(usize),
     Retry { left: u64, every: u64, from: usize },
+    Ask(String, usize),
 }
 
 /// What goes on when a `finally` is done.
@@ -227,8 +230,8 @@ pub struct Facts {
     pub found: bool,
     /// Another node of the cluster that has it.
     pub node: Option<String>,
-    /// `vm` or `container`.
-    pub kind: String,
+    /// `vm` or `container`, where the look says it.
+    pub kind: Option<String>,
     /// The guest's name there.
     pub name: String,
     /// Its UUID there.
@@ -248,14 +251,14 @@ pub struct Facts {
 impl Facts {
     /// Reads the lines of a look. Unknown keys are left alone, so that a driver can say more than is used.
     pub fn read(text: &str) -> Facts {
-        let mut facts = Facts { power: "stopped".to_string(), kind: "vm".to_string(), ..Facts::default() };
+        let mut facts = Facts { power: "stopped".to_string(), ..Facts::default() };
         for (key, value) in text.lines().filter_map(|line| line.split_once('=')) {
             let value = value.trim().to_string();
             let some = (!value.is_empty()).then(|| value.clone());
             match key.trim() {
                 "found" => facts.found = value == "yes",
                 "node" => facts.node = some,
-                "kind" => facts.kind = value,
+                "kind" => facts.kind = some,
                 "name" => facts.name = value,
                 "uuid" => facts.uuid = some,
                 "template" => facts.template = value == "yes",

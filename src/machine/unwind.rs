@@ -114,6 +114,15 @@ impl State {
                         self.ask(i, Effect::Sleep { ms: every }, Awaiting::Nothing, out);
                         return;
                     }
+                    (
+                        HandlerKind::Ask(question, next),
+                        Way::End(Ending::Failed(failed) | Ending::Refused(failed) | Ending::Unknown(failed)),
+                    ) => {
+                        self.fibers[i].silent = None;
+                        self.note(i, NoteKind::Objected { question, failed: failed.clone() }, out);
+                        self.jump(i, next);
+                        return;
+                    }
                     _ => continue,
                 }
             }

@@ -262,6 +262,7 @@ impl View<'_> {
             | I::WaitCheck(..)
             | I::Require(..)
             | I::Try(None, _)
+            | I::Ask(..)
             | I::EndTry
             | I::EndFinally
             | I::Retry(..)

@@ -27,6 +27,7 @@ pub fn line(note: &Note, width: usize) -> Option<String> {
         NoteKind::Warned(text) => format!("warning: {text}"),
         NoteKind::Recorded(name, value) => format!("{name} = {value}"),
         NoteKind::Notified { channel, subject, .. } => format!("notify {channel}: {subject}"),
+        NoteKind::Objected { question, failed } => format!("{question}: {}", failed.message),
         NoteKind::Again(why) => format!("again, after: {why}"),
         NoteKind::Verified(proof) => format!("✓ verified: {proof}"),
         NoteKind::Finished(ending) => ending_text(ending),

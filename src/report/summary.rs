@@ -68,6 +68,7 @@ impl Summary {
             | NoteKind::Waiting { .. }
             | NoteKind::Proven { .. }
             | NoteKind::Notified { .. }
+            | NoteKind::Objected { .. }
             | NoteKind::Again(_) => {}
         }
     }

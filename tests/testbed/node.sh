@@ -103,6 +103,8 @@ if [ -f "$d/hypervisor" ]; then
   mkdir -p "$d/pve/nodes/$name/qemu-server" "$d/vms" /etc/pve /run/qemu-server /run/lock/qemu-server
   mount --bind "$d/pve" /etc/pve
   [ -L /etc/pve/qemu-server ] || ln -s "nodes/$name/qemu-server" /etc/pve/qemu-server
+  # As the cluster file system shows it on a host that is in no cluster.
+  [ -e /etc/pve/.members ] || printf '{\n"nodename": "%s",\n"version": 0\n}\n' "$name" >/etc/pve/.members
   install -m 755 "$bed/qm" /usr/sbin/qm
   echo "BED=$bed NODE=$name" >/etc/bed
 fi
