@@ -271,17 +271,7 @@ impl Checker<'_> {
     fn probes(&self, expr: &Expr, known: &Known) -> u64 {
         match expr {
             Expr::Probe(callee, args) => self.call(callee, args, known),
-            Expr::Const(_) | Expr::Slot(_) | Expr::Controller => 0,
-            Expr::Variable(inner, _, _)
-            | Expr::Hypervisor(inner)
-            | Expr::Convert(inner, _)
-            | Expr::Negate(inner)
-            | Expr::Not(inner) => self.probes(inner, known),
-            Expr::Text(items) | Expr::List(items) => items.iter().map(|item| self.probes(item, known)).sum(),
-            Expr::Member(of, _, args) => {
-                self.probes(of, known) + args.iter().map(|arg| self.probes(arg, known)).sum::<u64>()
-            }
-            Expr::Index(a, b) | Expr::Binary(_, a, b) => self.probes(a, known) + self.probes(b, known),
+            other => other.parts().into_iter().map(|part| self.probes(part, known)).sum(),
         }
     }
 

@@ -339,6 +339,47 @@ pub struct Step {
     pub span: Span,
 }
 
+impl Step {
+    /// The steps within it.
+    pub fn blocks(&self) -> Vec<&[Step]> {
+        match &self.kind {
+            StepKind::If(branches, otherwise) => {
+                branches.iter().map(|(_, steps)| steps.as_slice()).chain([otherwise.as_slice()]).collect()
+            }
+            StepKind::For(_, _, steps) | StepKind::Retry(_, _, steps) => vec![steps],
+            StepKind::Try(body, recover, finally) => {
+                let recover = recover.iter().map(|(_, steps)| steps.as_slice());
+                [body.as_slice()].into_iter().chain(recover).chain(finally.iter().map(Vec::as_slice)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same, to change them.
+    pub(super) fn blocks_mut(&mut self) -> Vec<&mut Vec<Step>> {
+        match &mut self.kind {
+            StepKind::If(branches, otherwise) => {
+                branches.iter_mut().map(|(_, steps)| steps).chain([otherwise]).collect()
+            }
+            StepKind::For(_, _, steps) | StepKind::Retry(_, _, steps) => vec![steps],
+            StepKind::Try(body, recover, finally) => {
+                [body].into_iter().chain(recover.iter_mut().map(|(_, steps)| steps)).chain(finally).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Visits every command of some steps, with the place of its step.
+pub fn each_command(steps: &[Step], visit: &mut dyn FnMut(Span, &Command)) {
+    for step in steps {
+        if let StepKind::Run(command, _) = &step.kind {
+            visit(step.span, command);
+        }
+        step.blocks().into_iter().for_each(|steps| each_command(steps, visit));
+    }
+}
+
 /// The statements.
 #[derive(Clone, Debug)]
 pub enum StepKind {
@@ -455,6 +496,28 @@ pub enum Expr {
     Binary(Op, Box<Expr>, Box<Expr>),
     /// A probe. Compiling takes these out of expressions.
     Probe(Callee, Vec<Expr>),
+}
+
+impl Expr {
+    /// The expressions that it is made of.
+    pub fn parts(&self) -> Vec<&Expr> {
+        match self {
+            Expr::Const(_) | Expr::Slot(_) | Expr::Controller => Vec::new(),
+            Expr::Variable(inner, _, _)
+            | Expr::Hypervisor(inner)
+            | Expr::Convert(inner, _)
+            | Expr::Negate(inner)
+            | Expr::Not(inner) => vec![inner],
+            Expr::Text(items) | Expr::List(items) | Expr::Probe(_, items) => items.iter().collect(),
+            Expr::Member(of, _, args) => std::iter::once(&**of).chain(args).collect(),
+            Expr::Index(left, right) | Expr::Binary(_, left, right) => vec![left, right],
+        }
+    }
+
+    /// Whether it needs an answer of the world, which may not come.
+    pub fn asks(&self) -> bool {
+        matches!(self, Expr::Probe(..)) || self.parts().into_iter().any(Expr::asks)
+    }
 }
 
 /// The operators.

@@ -4,7 +4,7 @@ use super::arguments::{FmtArguments, PlanArguments};
 use super::check::check_one;
 use super::terminal::Terminal;
 use super::{GOOD, REFUSED, site};
-use crate::check::program::{Command, Effect, ProcKind, Program, Step, StepKind, Whom};
+use crate::check::program::{Command, Effect, ProcKind, Program, Whom, each_command};
 use crate::diag::Problems;
 use crate::fmt;
 use crate::text::{Source, Sources, Span};
@@ -87,23 +87,4 @@ fn guards_of(command: &Command, subject: &str) -> Vec<String> {
     add(goes_off && command.guards.agent, "agent", format!("require agent({subject})"));
     add(is_power && command.guards.baseline, "baseline", "note the boot that runs".to_string());
     guards
-}
-
-fn each_command(steps: &[Step], visit: &mut impl FnMut(Span, &Command)) {
-    for step in steps {
-        match &step.kind {
-            StepKind::Run(command, _) => visit(step.span, command),
-            StepKind::If(branches, otherwise) => {
-                branches.iter().for_each(|(_, steps)| each_command(steps, visit));
-                each_command(otherwise, visit);
-            }
-            StepKind::For(_, _, steps) | StepKind::Retry(_, _, steps) => each_command(steps, visit),
-            StepKind::Try(body, recover, finally) => {
-                each_command(body, visit);
-                recover.iter().for_each(|(_, steps)| each_command(steps, visit));
-                finally.iter().for_each(|steps| each_command(steps, visit));
-            }
-            _ => {}
-        }
-    }
 }

@@ -419,7 +419,7 @@ impl<'s> Compiler<'s> {
 
     /// An expression without probes: those come first, into slots.
     fn pure(&mut self, expr: &Expr, lenient: Lenient) -> Expr {
-        if !has_probe(expr) {
+        if !expr.asks() {
             return expr.clone();
         }
         let boxed = |this: &mut Self, inner: &Expr| Box::new(this.pure(inner, lenient));
@@ -471,21 +471,6 @@ impl<'s> Compiler<'s> {
             Expr::List(items) => Expr::List(items.iter().map(|item| self.pure(item, lenient)).collect()),
             other => other.clone(),
         }
-    }
-}
-
-fn has_probe(expr: &Expr) -> bool {
-    match expr {
-        Expr::Probe(..) => true,
-        Expr::Const(_) | Expr::Slot(_) | Expr::Controller => false,
-        Expr::Variable(inner, _, _)
-        | Expr::Hypervisor(inner)
-        | Expr::Convert(inner, _)
-        | Expr::Negate(inner)
-        | Expr::Not(inner) => has_probe(inner),
-        Expr::Text(items) | Expr::List(items) => items.iter().any(has_probe),
-        Expr::Member(of, _, args) => has_probe(of) || args.iter().any(has_probe),
-        Expr::Index(a, b) | Expr::Binary(_, a, b) => has_probe(a) || has_probe(b),
     }
 }
 

@@ -78,24 +78,8 @@ fn values(instruction: &I) -> Vec<&Expr> {
 }
 
 fn add(value: &Expr, names: &mut BTreeSet<String>) {
-    match value {
-        Expr::Const(Value::Secret(SecretSource::Env(name))) => {
-            names.insert(name.clone());
-        }
-        Expr::Const(_) | Expr::Slot(_) | Expr::Controller => {}
-        Expr::Variable(inner, _, _)
-        | Expr::Hypervisor(inner)
-        | Expr::Convert(inner, _)
-        | Expr::Negate(inner)
-        | Expr::Not(inner) => add(inner, names),
-        Expr::Text(items) | Expr::List(items) | Expr::Probe(_, items) => items.iter().for_each(|item| add(item, names)),
-        Expr::Member(of, _, args) => {
-            add(of, names);
-            args.iter().for_each(|arg| add(arg, names));
-        }
-        Expr::Index(left, right) | Expr::Binary(_, left, right) => {
-            add(left, names);
-            add(right, names);
-        }
+    if let Expr::Const(Value::Secret(SecretSource::Env(name))) = value {
+        names.insert(name.clone());
     }
+    value.parts().into_iter().for_each(|part| add(part, names));
 }

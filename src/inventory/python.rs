@@ -21,10 +21,16 @@ pub(super) fn text(item: &Item) -> Result<String, Error> {
 
 /// A value as `repr()` writes it.
 fn repr(value: &Value, into: &mut String) {
+    write(value, ["None", "True", "False"], quoted, into);
+}
+
+/// A value with the words for null, true and false, and texts as `quoted` writes them: a space after each comma and
+/// colon.
+fn write(value: &Value, words: [&str; 3], quoted: fn(&str, &mut String), into: &mut String) {
     match value {
-        Value::Null => into.push_str("None"),
-        Value::Bool(true) => into.push_str("True"),
-        Value::Bool(false) => into.push_str("False"),
+        Value::Null => into.push_str(words[0]),
+        Value::Bool(true) => into.push_str(words[1]),
+        Value::Bool(false) => into.push_str(words[2]),
         Value::Number(number) => match number.as_f64() {
             Some(float) if number.is_f64() => into.push_str(&float_repr(float)),
             _ => into.push_str(&number.to_string()),
@@ -36,7 +42,7 @@ fn repr(value: &Value, into: &mut String) {
                 if index > 0 {
                     into.push_str(", ");
                 }
-                repr(item, into);
+                write(item, words, quoted, into);
             }
             into.push(']');
         }
@@ -48,7 +54,7 @@ fn repr(value: &Value, into: &mut String) {
                 }
                 quoted(key, into);
                 into.push_str(": ");
-                repr(value, into);
+                write(value, words, quoted, into);
             }
             into.push('}');
         }
@@ -91,38 +97,8 @@ fn float_repr(float: f64) -> String {
 /// A value as `json.dumps` writes it: a space after each comma and colon, and nothing but ASCII.
 pub(super) fn json(value: &Value) -> String {
     let mut text = String::new();
-    write_json(value, &mut text);
+    write(value, ["null", "true", "false"], json_text, &mut text);
     text
-}
-
-fn write_json(value: &Value, into: &mut String) {
-    match value {
-        Value::Null | Value::Bool(_) => into.push_str(&value.to_string()),
-        Value::Number(_) => repr(value, into),
-        Value::String(text) => json_text(text, into),
-        Value::Array(items) => {
-            into.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    into.push_str(", ");
-                }
-                write_json(item, into);
-            }
-            into.push(']');
-        }
-        Value::Object(map) => {
-            into.push('{');
-            for (index, (key, value)) in map.iter().enumerate() {
-                if index > 0 {
-                    into.push_str(", ");
-                }
-                json_text(key, into);
-                into.push_str(": ");
-                write_json(value, into);
-            }
-            into.push('}');
-        }
-    }
 }
 
 fn json_text(text: &str, into: &mut String) {

@@ -93,7 +93,7 @@ impl Walk<'_> {
         if let Some(Value::Bool(found)) = constant(condition) {
             return if found == truth { paths.clone() } else { Paths::default() };
         }
-        if super::asks(condition) {
+        if condition.asks() {
             return paths.clone();
         }
         let name = format!("{}: {condition:?}", frame.number);

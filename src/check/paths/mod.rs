@@ -11,7 +11,7 @@ mod path;
 use indexmap::{IndexMap, IndexSet};
 
 use super::constants::constant;
-use super::program::{Callee, Command, Effect, Expr, Guards, ProcId, Slot, Step, StepKind, Whom};
+use super::program::{Callee, Command, Effect, Expr, Guards, ProcId, Slot, Step, StepKind, Whom, each_command};
 use super::{Checker, Value};
 use crate::text::Span;
 use path::{Known, Paths, Who};
@@ -164,7 +164,7 @@ impl Walk<'_> {
                 if let Some(place) = frame.slots.get_mut(*slot) {
                     *place = who;
                 }
-                let failed = if asks(value) { from.clone() } else { Paths::default() };
+                let failed = if value.asks() { from.clone() } else { Paths::default() };
                 Flow { next: from, failed, ..Flow::default() }
             }
             StepKind::Await { condition, .. } => {
@@ -187,7 +187,7 @@ impl Walk<'_> {
                     });
                     self.items.insert(step.span, hosts.collect());
                 }
-                let failed = if asks(list) { from.clone() } else { Paths::default() };
+                let failed = if list.asks() { from.clone() } else { Paths::default() };
                 let mut flow = self.rounds(steps, from, frame, Some(step.span));
                 flow.failed.add(&failed);
                 flow
@@ -199,7 +199,7 @@ impl Walk<'_> {
             StepKind::Fail(_) => Flow { failed: from, ..Flow::default() },
             StepKind::Skip(_) => Flow { done: from, ..Flow::default() },
             StepKind::Return(value) => {
-                let failed = if value.as_ref().is_some_and(asks) { from.clone() } else { Paths::default() };
+                let failed = if value.as_ref().is_some_and(Expr::asks) { from.clone() } else { Paths::default() };
                 Flow { returned: from, failed, ..Flow::default() }
             }
             StepKind::KeepOff => {
@@ -207,11 +207,11 @@ impl Walk<'_> {
                 Flow { next, ..Flow::default() }
             }
             StepKind::Warn(value) | StepKind::Record(_, value) => {
-                let failed = if asks(value) { from.clone() } else { Paths::default() };
+                let failed = if value.asks() { from.clone() } else { Paths::default() };
                 Flow { next: from, failed, ..Flow::default() }
             }
             StepKind::Confirm(value) => {
-                let failed = if asks(value) { from.clone() } else { Paths::default() };
+                let failed = if value.asks() { from.clone() } else { Paths::default() };
                 // A person may take an hour to answer.
                 Flow { next: from.map(path::Path::wait), failed, ..Flow::default() }
             }
@@ -264,7 +264,7 @@ impl Walk<'_> {
         let mut flow = Flow::default();
         let mut open = from;
         for (condition, steps) in branches {
-            if asks(condition) {
+            if condition.asks() {
                 flow.failed.add(&open);
             }
             let taken = self.hold(&open, condition, true, frame);
@@ -337,7 +337,7 @@ impl Walk<'_> {
         let returned = std::mem::take(&mut flow.returned);
         flow.next.add(&returned);
         let mut asks = false;
-        each_command(&proc.body, &mut |command| asks |= command.effect.is_power() && !command.by_force);
+        each_command(&proc.body, &mut |_, command| asks |= command.effect.is_power() && !command.by_force);
         if asks && let Some(who) = self.who(args.first(), frame) {
             // A task that was to shut it down, and did not get that far, was the attempt.
             flow.failed = flow.failed.map(|path| path.change(&who, |known| known.asked = true));
@@ -456,7 +456,7 @@ impl Walk<'_> {
     fn acts_on(&self, id: ProcId, slot: usize) -> bool {
         let Some(proc) = self.checker.procs[id.0].as_ref() else { return false };
         let mut acts = false;
-        each_command(&proc.body, &mut |command| acts |= command.place == Expr::Slot(Slot(slot)));
+        each_command(&proc.body, &mut |_, command| acts |= command.place == Expr::Slot(Slot(slot)));
         acts
     }
 
@@ -475,58 +475,13 @@ fn at_work(paths: &Paths, subject: Option<&Who>) -> Paths {
     paths.map(|path| subject.into_iter().for_each(|who| path.change(who, |known| known.at_work = true)))
 }
 
-/// Visits every command of some steps.
-fn each_command(steps: &[Step], visit: &mut impl FnMut(&Command)) {
+/// Changes every command of some steps, each with the place of its step.
+pub(super) fn annotate(steps: &mut [Step], change: &mut dyn FnMut(Span, &mut Command)) {
     for step in steps {
-        match &step.kind {
-            StepKind::Run(command, _) => visit(command),
-            StepKind::If(branches, otherwise) => {
-                branches.iter().for_each(|(_, steps)| each_command(steps, visit));
-                each_command(otherwise, visit);
-            }
-            StepKind::For(_, _, steps) | StepKind::Retry(_, _, steps) => each_command(steps, visit),
-            StepKind::Try(body, recover, finally) => {
-                each_command(body, visit);
-                recover.iter().for_each(|(_, steps)| each_command(steps, visit));
-                finally.iter().for_each(|steps| each_command(steps, visit));
-            }
-            _ => {}
+        let span = step.span;
+        if let StepKind::Run(command, _) = &mut step.kind {
+            change(span, command);
         }
-    }
-}
-
-/// Visits every command of some steps, with the place of its step.
-pub(super) fn annotate(steps: &mut [Step], change: &mut impl FnMut(Span, &mut Command)) {
-    for step in steps {
-        match &mut step.kind {
-            StepKind::Run(command, _) => change(step.span, command),
-            StepKind::If(branches, otherwise) => {
-                branches.iter_mut().for_each(|(_, steps)| annotate(steps, change));
-                annotate(otherwise, change);
-            }
-            StepKind::For(_, _, steps) | StepKind::Retry(_, _, steps) => annotate(steps, change),
-            StepKind::Try(body, recover, finally) => {
-                annotate(body, change);
-                recover.iter_mut().for_each(|(_, steps)| annotate(steps, change));
-                finally.iter_mut().for_each(|steps| annotate(steps, change));
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Whether a value needs an answer of the world, which may not come.
-fn asks(expr: &Expr) -> bool {
-    match expr {
-        Expr::Probe(..) => true,
-        Expr::Const(_) | Expr::Slot(_) | Expr::Controller => false,
-        Expr::Variable(inner, _, _)
-        | Expr::Hypervisor(inner)
-        | Expr::Convert(inner, _)
-        | Expr::Negate(inner)
-        | Expr::Not(inner) => asks(inner),
-        Expr::Text(items) | Expr::List(items) => items.iter().any(asks),
-        Expr::Member(of, _, args) => asks(of) || args.iter().any(asks),
-        Expr::Index(left, right) | Expr::Binary(_, left, right) => asks(left) || asks(right),
+        step.blocks_mut().into_iter().for_each(|steps| annotate(steps, change));
     }
 }
