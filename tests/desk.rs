@@ -132,6 +132,10 @@ fn a_question_without_a_terminal_is_refused_beforehand() {
     let (code, out) = site.run(plan);
     assert_eq!(code, 2, "{out}");
     assert!(out.contains("--yes"), "{out}");
+    // A question that another plan asks does not matter.
+    let other = "plan main for guest in me { on guest: true }\ntask ask(guest: Host) { confirm \"sure?\" }";
+    let (code, out) = site.run(other);
+    assert_eq!(code, 0, "{out}");
     let (code, out) = ended(site.command("confirm \"sure?\"").arg("--yes").output().unwrap());
     assert_eq!(code, 0, "{out}");
 }

@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use hostler::hosts::Hosts;
-use hostler::run::{Request, Trouble};
+use hostler::hosts::{Request, Trouble};
 use support::{Bed, changing, eventually, reading, sh, text, unreachable};
 
 #[tokio::test]

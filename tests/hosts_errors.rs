@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hostler::hosts::{Endpoint, Hosts, Options};
-use hostler::run::{Request, Trouble};
+use hostler::hosts::{Request, Trouble};
 use support::{Bed, changing, eventually, reading, refused, sh, text, unreachable};
 
 /// Short times, for hosts that say nothing.

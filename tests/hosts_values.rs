@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hostler::hosts::{Endpoint, Hosts, Options};
-use hostler::run::{Request, Trouble};
+use hostler::hosts::{Request, Trouble};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};

@@ -47,7 +47,7 @@ fn preflight_of(code: &Arc<hostler::code::Code>, change: impl FnOnce(&mut Lab)) 
     };
     let elsewhere = lab.runs().iter().filter(|run| run.host != "controller");
     let commands = elsewhere.map(|run| format!("{}: {}", run.host, words(run))).collect();
-    Found { preflight, commands, only_read: lab.runs().iter().all(|run| run.reading) }
+    Found { preflight, commands, only_read: lab.runs().iter().all(|run| run.operation.is_none()) }
 }
 
 /// That of a restart of the virtual machine `web`.

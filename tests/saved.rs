@@ -60,6 +60,19 @@ fn what_has_changed_since_is_named() {
 }
 
 #[test]
+fn a_saved_plan_can_be_looked_at_and_asked_about() {
+    let site = saved("asked");
+    let said = site.hostler("plan night.json");
+    assert!(said.code == 0 && said.out.contains("→ on pbs: echo hello"), "{said:?}");
+    let said = site.hostler("preflight night.json --lab");
+    assert!(said.code == 0 && said.out.contains("The plan could start now."), "{said:?}");
+    site.write("lib.plan", &site.read("lib.plan").replace("echo", "printf"));
+    for command in ["plan night.json", "preflight night.json --lab"] {
+        refused(&site.hostler(command), "`lib.plan` has changed");
+    }
+}
+
+#[test]
 fn it_says_itself_for_whom_and_where() {
     let site = saved("whom");
     for words in ["--target omv", "--set word=bye", "-i inventory", "--site ."] {

@@ -90,16 +90,11 @@ pub(crate) struct PlanArguments {
     /// A value for a parameter of the plan: `--set min_free=5GiB`
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub(crate) set: Vec<(String, String)>,
-    /// What identifies a guest may be missing.
-    #[arg(skip)]
-    pub(crate) without_identities: bool,
 }
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct RunArguments {
-    /// The plan file, or a plan that `hostler plan --out` saved
-    #[arg(required_unless_present = "eval", conflicts_with = "eval")]
-    pub(crate) file: Option<String>,
+/// One plan beside its file: statements instead, whom, with which values, and where.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct OneArguments {
     /// Statements from the command line, instead of a file
     #[arg(short, long, value_name = "STATEMENTS")]
     pub(crate) eval: Option<String>,
@@ -107,6 +102,15 @@ pub(crate) struct RunArguments {
     pub(crate) plan: PlanArguments,
     #[command(flatten)]
     pub(crate) site: SiteArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// The plan file, or a plan that `hostler plan --out` saved
+    #[arg(required_unless_present = "eval", conflicts_with = "eval")]
+    pub(crate) file: Option<String>,
+    #[command(flatten)]
+    pub(crate) one: OneArguments,
     /// Run in the simulated site: no connection, no process, virtual time
     #[arg(long)]
     pub(crate) lab: bool,
@@ -140,16 +144,11 @@ pub(crate) struct CheckArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct DryArguments {
-    /// The plan file
+    /// The plan file, or a plan that was saved
     #[arg(required_unless_present = "eval", conflicts_with = "eval")]
     pub(crate) file: Option<String>,
-    /// Statements from the command line, instead of a file
-    #[arg(short, long, value_name = "STATEMENTS")]
-    pub(crate) eval: Option<String>,
     #[command(flatten)]
-    pub(crate) plan: PlanArguments,
-    #[command(flatten)]
-    pub(crate) site: SiteArguments,
+    pub(crate) one: OneArguments,
     /// Save what will run; `hostler run FILE` runs exactly that, or says what has changed
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<String>,
@@ -157,16 +156,11 @@ pub(crate) struct DryArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct PreflightArguments {
-    /// The plan file
+    /// The plan file, or a plan that `hostler plan --out` saved
     #[arg(required_unless_present_any = ["eval", "suggest"], conflicts_with = "eval")]
     pub(crate) file: Option<String>,
-    /// Statements from the command line, instead of a file
-    #[arg(short, long, value_name = "STATEMENTS")]
-    pub(crate) eval: Option<String>,
     #[command(flatten)]
-    pub(crate) plan: PlanArguments,
-    #[command(flatten)]
-    pub(crate) site: SiteArguments,
+    pub(crate) one: OneArguments,
     /// Ask the simulated site: no connection, no process
     #[arg(long)]
     pub(crate) lab: bool,

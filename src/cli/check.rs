@@ -22,8 +22,8 @@ pub(crate) fn check(arguments: &CheckArguments, terminal: &mut Terminal) -> u8 {
         None => arguments.files.iter().map(|file| (file.clone(), None)).collect(),
     };
     for (name, text) in texts {
-        let checked =
-            check_one(&name, text, &arguments.plan, false, &loaded, &mut sources, std::mem::take(&mut problems));
+        let asked = Asked { plan: &arguments.plan, one_plan: false, without_identities: false };
+        let checked = check_one(&name, text, &asked, &loaded, &mut sources, std::mem::take(&mut problems));
         for diagnostic in checked.diagnostics {
             if !diagnostics.contains(&diagnostic) {
                 diagnostics.push(diagnostic);
@@ -40,12 +40,20 @@ pub(crate) fn check(arguments: &CheckArguments, terminal: &mut Terminal) -> u8 {
     if diagnostics.iter().any(Diagnostic::is_error) { REFUSED } else { GOOD }
 }
 
+/// What is asked of a check.
+pub(crate) struct Asked<'a> {
+    pub(crate) plan: &'a PlanArguments,
+    /// One plan is to run, so a file of several has to be told which.
+    pub(crate) one_plan: bool,
+    /// What identifies a guest may be missing.
+    pub(crate) without_identities: bool,
+}
+
 /// Checks one file, or statements from the command line.
 pub(crate) fn check_one(
     name: &str,
     text: Option<String>,
-    plan: &PlanArguments,
-    one_plan: bool,
+    asked: &Asked<'_>,
     loaded: &Loaded,
     sources: &mut Sources,
     mut problems: Problems,
@@ -60,13 +68,13 @@ pub(crate) fn check_one(
     let request = Request {
         name: name.to_string(),
         text,
-        plan: plan.plan.clone(),
-        target: plan.target.clone(),
-        limit: plan.limit.clone(),
-        arguments: plan.set.clone(),
-        one_plan,
+        plan: asked.plan.plan.clone(),
+        target: asked.plan.target.clone(),
+        limit: asked.plan.limit.clone(),
+        arguments: asked.plan.set.clone(),
+        one_plan: asked.one_plan,
         vault: loaded.vault.clone(),
-        without_identities: plan.without_identities,
+        without_identities: asked.without_identities,
     };
     check::check(&Disk, sources, &loaded.inventory, &loaded.site, &request, problems)
 }

@@ -16,6 +16,7 @@ mod notify;
 mod plan;
 mod preflight;
 mod programs;
+mod ready;
 mod run;
 mod saved;
 mod show_guards;

@@ -3,42 +3,29 @@
 use std::sync::Arc;
 
 use super::arguments::{Format, PreflightArguments};
-use super::check::EVAL;
+use super::ready::{Ready, ready};
 use super::terminal::Terminal;
-use super::{GOOD, NOT_READY, REFUSED, check, run, site};
-use crate::check::{Checked, Program};
-use crate::code::{Code, Role, compile};
-use crate::diag::Problems;
+use super::{GOOD, NOT_READY, REFUSED, run, site};
+use crate::code::{Code, Role};
 use crate::lab::Lab;
 use crate::machine::State;
 use crate::preflight::{Answers, Preflight, Suggestions, Wants, lists, questions};
 use crate::run::{World, drive};
-use crate::text::Sources;
 
 /// A script for whoever names no plan: its check reads the site, and asks nothing of it.
 const NOTHING: &str = "record nothing = \"asked\"";
 
 pub(crate) fn preflight(arguments: &PreflightArguments, terminal: &mut Terminal) -> u8 {
-    let mut sources = Sources::new();
-    let mut problems = Problems::new();
-    let files: Vec<String> = arguments.file.iter().cloned().collect();
-    let loaded = site::load(&arguments.site, &files, &mut sources, &mut problems);
-    let mut plan = arguments.plan.clone();
-    plan.without_identities = arguments.suggest;
-    let (name, text) = match (&arguments.file, &arguments.eval) {
-        (Some(file), _) => (file.as_str(), None),
-        (None, Some(text)) => (EVAL, Some(text.clone())),
-        (None, None) => {
-            if plan.target.is_none() && plan.limit.is_none() {
-                plan.target = Some("all".to_string());
-            }
-            (EVAL, Some(NOTHING.to_string()))
+    let mut one = arguments.one.clone();
+    if arguments.file.is_none() && one.eval.is_none() {
+        one.eval = Some(NOTHING.to_string());
+        if one.plan.target.is_none() && one.plan.limit.is_none() {
+            one.plan.target = Some("all".to_string());
         }
+    }
+    let Some(Ready { loaded, code, .. }) = ready(arguments.file.as_deref(), &one, arguments.suggest, terminal) else {
+        return REFUSED;
     };
-    let checked = check::check_one(name, text, &plan, true, &loaded, &mut sources, problems);
-    terminal.problems(&sources, &checked.diagnostics);
-    let Some(program) = checked_program(&checked) else { return REFUSED };
-    let code = compile(program, &sources);
     let outcome = if arguments.suggest {
         suggest(arguments, &code, &loaded, terminal)
     } else {
@@ -51,10 +38,6 @@ pub(crate) fn preflight(arguments: &PreflightArguments, terminal: &mut Terminal)
             REFUSED
         }
     }
-}
-
-fn checked_program(checked: &Checked) -> Option<&Program> {
-    checked.programs.first().filter(|_| !checked.has_errors())
 }
 
 /// Whether the plan could start now.
@@ -73,7 +56,7 @@ fn ask(
     }
     match arguments.format {
         Format::Text => terminal.write(&found.text()),
-        Format::Json => terminal.say(&serde_json::to_string_pretty(&found.json()).unwrap_or_default()),
+        Format::Json => terminal.json(&found.json()),
     }
     Ok(if found.is_ready() { GOOD } else { NOT_READY })
 }
@@ -93,7 +76,7 @@ fn suggest(
     let suggestions = Suggestions::of(code, &hosts, &answers);
     match arguments.format {
         Format::Text => terminal.write(&suggestions.text()),
-        Format::Json => terminal.say(&serde_json::to_string_pretty(&suggestions.json()).unwrap_or_default()),
+        Format::Json => terminal.json(&suggestions.json()),
     }
     Ok(if suggestions.is_clear() { GOOD } else { NOT_READY })
 }

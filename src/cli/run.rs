@@ -6,72 +6,25 @@ use std::sync::Arc;
 use jiff::Zoned;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::arguments::{Format, PlanArguments, RunArguments, SiteArguments};
+use super::arguments::{Format, RunArguments};
 use super::desk::Controller;
-use super::saved::Saved;
+use super::ready::{Ready, ready};
 use super::terminal::Terminal;
-use super::{REFUSED, check, clock, endpoints, lab, site};
-use crate::code::{Code, Instruction, compile};
-use crate::diag::Problems;
+use super::{REFUSED, clock, endpoints, lab, site};
+use crate::code::{Code, Instruction};
 use crate::hosts::{Hosts, HostsWorld, Options};
 use crate::machine::Note;
 use crate::report::{Summary, line};
 use crate::run::drive;
-use crate::text::Sources;
 
 /// How many changing commands run on one host at the same time.
 const CHANGING_AT_ONCE: usize = 8;
 
 pub(crate) fn run(arguments: &RunArguments, terminal: &mut Terminal) -> u8 {
-    match saved_plan(arguments) {
-        Ok(Some((arguments, saved))) => run_plan(&arguments, Some(&saved), terminal),
-        Ok(None) => run_plan(arguments, None, terminal),
-        Err(why) => {
-            terminal.remark(&format!("error: {why}"));
-            REFUSED
-        }
-    }
-}
-
-/// Where the file is a saved plan: that, and the arguments with which it was saved.
-fn saved_plan(arguments: &RunArguments) -> Result<Option<(RunArguments, Saved)>, String> {
-    let Some(saved) = arguments.file.as_deref().map(Saved::read).transpose()?.flatten() else { return Ok(None) };
-    saved.is_at_home()?;
-    // Passwords of vaults may be named anew: they say nothing about what runs.
-    let SiteArguments { site, inventory, .. } = &arguments.site;
-    if arguments.plan != PlanArguments::default() || site.is_some() || !inventory.is_empty() {
-        return Err("a saved plan says itself for whom, where and with which values it runs; give it alone".to_string());
-    }
-    let mut with = arguments.clone();
-    with.file = saved.file.clone();
-    with.eval = saved.eval.clone();
-    with.plan = saved.plan.clone();
-    with.site = SiteArguments { site: saved.site.site.clone(), inventory: saved.site.inventory.clone(), ..with.site };
-    Ok(Some((with, saved)))
-}
-
-fn run_plan(arguments: &RunArguments, saved: Option<&Saved>, terminal: &mut Terminal) -> u8 {
-    let mut sources = Sources::new();
-    let mut problems = Problems::new();
-    let files: Vec<String> = arguments.file.iter().cloned().collect();
-    let loaded = site::load(&arguments.site, &files, &mut sources, &mut problems);
-    let name = arguments.file.as_deref().unwrap_or("-e");
-    let checked =
-        check::check_one(name, arguments.eval.clone(), &arguments.plan, true, &loaded, &mut sources, problems);
-    terminal.problems(&sources, &checked.diagnostics);
-    if checked.has_errors() {
+    let Some(Ready { loaded, code, .. }) = ready(arguments.file.as_deref(), &arguments.one, false, terminal) else {
         return REFUSED;
-    }
-    let Some(program) = checked.programs.first() else { return REFUSED };
-    let code = Arc::new(compile(program, &sources));
-    let changes = saved.map(|saved| saved.changes(&sources, &code)).unwrap_or_default();
-    if !changes.is_empty() {
-        let changes = changes.join("\n  ");
-        terminal.remark(&format!(
-            "error: this is not what was saved:\n  {changes}\n  help: look at it and save it again, with `hostler plan … --out FILE`"
-        ));
-        return REFUSED;
-    }
+    };
+    let code = Arc::new(code);
     let mut summary = Summary::new(&code.plan().name);
     if let Err(why) = carry_out(arguments, &code, &loaded, &mut summary, terminal) {
         terminal.remark(&format!("error: {why}"));
@@ -172,8 +125,8 @@ impl Interrupts {
 /// What would be found out in the middle of the night is found out now: questions that nobody could answer, and
 /// secrets that are not there.
 fn before_the_first_connection(arguments: &RunArguments, code: &Code) -> Result<(), String> {
-    let instructions = || code.procs.iter().flat_map(|proc| &proc.instructions);
-    let asks = instructions().any(|instruction| matches!(instruction, Instruction::Confirm(_)));
+    let mut instructions = code.reached().into_iter().flat_map(|proc| &proc.instructions);
+    let asks = instructions.any(|instruction| matches!(instruction, Instruction::Confirm(_)));
     if asks && !arguments.yes && !std::io::stdin().is_terminal() {
         return Err(
             "the plan asks a person (`confirm`), and there is no terminal to ask at; answer beforehand with `--yes`"

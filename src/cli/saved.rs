@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use serde::{Deserialize, Serialize};
 
-use super::arguments::{PlanArguments, SiteArguments};
+use super::arguments::{OneArguments, PlanArguments, SiteArguments};
 use super::trusted::digest;
 use crate::code::Code;
 use crate::report::dry_run;
@@ -41,22 +41,16 @@ const FORM: u32 = 1;
 
 impl Saved {
     /// What will run, with all that it was made of.
-    pub(crate) fn new(
-        file: Option<&String>,
-        eval: Option<&String>,
-        plan: &PlanArguments,
-        site: &SiteArguments,
-        sources: &Sources,
-        code: &Code,
-    ) -> Saved {
+    pub(crate) fn new(file: Option<&String>, one: &OneArguments, sources: &Sources, code: &Code) -> Saved {
+        let OneArguments { eval, plan, site } = one.clone();
         Saved {
             hostler_plan: FORM,
             version: env!("CARGO_PKG_VERSION").to_string(),
             folder: folder(),
             file: file.cloned(),
-            eval: eval.cloned(),
-            plan: plan.clone(),
-            site: site.clone(),
+            eval,
+            plan,
+            site,
             sources: digests(sources),
             code: digest_of(code),
             shows: dry_run(code).lines().map(str::to_string).collect(),

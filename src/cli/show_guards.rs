@@ -1,7 +1,7 @@
 //! `hostler fmt --show-guards`: a plan file with the guards written out, as comments.
 
 use super::arguments::{FmtArguments, PlanArguments};
-use super::check::check_one;
+use super::check::{Asked, check_one};
 use super::terminal::Terminal;
 use super::{GOOD, REFUSED, site};
 use crate::check::program::{Command, Effect, ProcKind, Program, Whom, each_command};
@@ -16,7 +16,8 @@ pub(crate) fn show_guards(arguments: &FmtArguments, terminal: &mut Terminal) -> 
         let mut problems = Problems::new();
         let loaded = site::load(&arguments.site, std::slice::from_ref(file), &mut sources, &mut problems);
         let plan = PlanArguments { target: arguments.target.clone(), ..PlanArguments::default() };
-        let checked = check_one(file, None, &plan, false, &loaded, &mut sources, problems);
+        let asked = Asked { plan: &plan, one_plan: false, without_identities: false };
+        let checked = check_one(file, None, &asked, &loaded, &mut sources, problems);
         terminal.problems(&sources, &checked.diagnostics);
         let Some(source) = sources.named(file).filter(|_| !checked.has_errors()) else {
             code = REFUSED;

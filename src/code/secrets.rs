@@ -1,23 +1,28 @@
-//! Which secrets a run can need, so that one that is missing is found before the first connection.
+//! What a run can reach, and which secrets it can need: one that is missing is found before the first connection.
 
 use std::collections::BTreeSet;
 
-use super::{Callee, Code, Expr, Instruction as I, SecretSource, TimeOut, Value};
+use super::{Callee, Code, Expr, Instruction as I, Proc, SecretSource, TimeOut, Value};
 
 impl Code {
     /// The environment variables from which the plan that runs takes secrets, or a plan or procedure that it reaches.
     pub fn secrets_of_the_environment(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
+        for proc in self.reached() {
+            proc.initial.iter().flatten().for_each(|value| add(value, &mut names));
+            let written = proc.instructions.iter().flat_map(values);
+            written.for_each(|value| add(value, &mut names));
+        }
+        names
+    }
+
+    /// The body of the plan that runs, and every procedure that it or a plan of its own can call.
+    pub fn reached(&self) -> Vec<&Proc> {
         let mut seen = BTreeSet::new();
         let mut open = vec![self.plan().body];
-        while let Some(proc) = open.pop() {
-            if !seen.insert(proc) {
-                continue;
-            }
-            let Some(proc) = self.procs.get(proc) else { continue };
-            proc.initial.iter().flatten().for_each(|value| add(value, &mut names));
+        while let Some(id) = open.pop() {
+            let Some(proc) = self.procs.get(id).filter(|_| seen.insert(id)) else { continue };
             for instruction in &proc.instructions {
-                values(instruction).into_iter().for_each(|value| add(value, &mut names));
                 match instruction {
                     I::Call(Callee::Proc(id), ..) => open.push(id.0),
                     I::Call(Callee::Driver(name), ..) => {
@@ -28,7 +33,7 @@ impl Code {
                 }
             }
         }
-        names
+        seen.into_iter().map(|id| &self.procs[id]).collect()
     }
 }
 

@@ -326,7 +326,8 @@ impl<'t> Writer<'t> {
 
     fn write_comments(&mut self, between: &Between<'_>, indent: usize, empty_above: bool) {
         for (number, lying) in between.comments.iter().enumerate() {
-            if lying.comment.own_line || self.out.is_empty() {
+            // One behind a lone `;` has its line to itself, as soon as the `;` is gone.
+            if lying.comment.own_line || number > 0 || self.out.is_empty() {
                 self.new_line(indent, lying.empty && (number > 0 || empty_above));
             } else {
                 self.push(&" ".repeat(lying.blanks.max(1)));

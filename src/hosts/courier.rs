@@ -1,6 +1,6 @@
 //! The courier as the controller sees it: its program, and requests as lines.
 
-use crate::run::Request;
+use super::request::Request;
 
 /// The host's side of the protocol; see the comments there.
 const SOURCE: &str = include_str!("courier.sh");

@@ -4,7 +4,7 @@ use std::fmt;
 
 use memchr::memmem;
 
-use crate::run::Greeting;
+use super::request::Greeting;
 
 /// The longest part of a stream that is kept, in bytes; the courier sends one more when there is more.
 pub(super) const CAP: usize = 1 << 20;

@@ -10,6 +10,7 @@ mod courier;
 mod endpoint;
 mod folder;
 mod frames;
+mod request;
 mod session;
 mod told;
 mod world;
@@ -26,9 +27,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use config::Options;
 pub use endpoint::Endpoint;
+pub use request::{Greeting, Reply, Request, Trouble};
 pub use world::{Desk, HostsWorld};
 
-use crate::run::{Greeting, Reply, Request, Trouble};
 use blame::End;
 use folder::Folder;
 use frames::Ended;

@@ -20,8 +20,8 @@ use super::courier;
 use super::endpoint::Endpoint;
 use super::folder::random_hex;
 use super::frames::{Ended, Frame, Frames};
+use super::request::{Greeting, Request};
 use super::told::{Step, Told};
-use crate::run::{Greeting, Request};
 
 /// How often the courier is told that the controller is alive; it gives up after 60 s without.
 const BEAT_EVERY: Duration = Duration::from_secs(20);

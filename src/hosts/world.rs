@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::request::{self, Request};
 use super::{GoesOn, Hosts};
 use crate::code::SecretSource;
 use crate::machine::{Answer, Datum, Effect, EffectId, Greeting, Reply, Run, Trouble};
-use crate::run::{self, Request, World};
+use crate::run::World;
 
 /// How long an HTTP address may take to answer.
 const HTTP: Duration = Duration::from_secs(10);
@@ -67,14 +68,10 @@ impl World for HostsWorld {
         tokio::spawn(async move {
             // Nobody listens only when the run is over.
             let say = |answer, more| drop(send.send((id, answer, more)));
-            if let Effect::Run(run) = effect {
-                let (answer, left) = command(&hosts, desk.as_ref(), &become_users, *run).await;
-                say(Answer::Ran(answer.map(reply).map_err(trouble)), left.is_some());
-                if let Some(left) = left {
-                    say(Answer::EndedLate(hosts.end_of(left).await.map(reply).map_err(trouble)), false);
-                }
-            } else {
-                say(carry_out(&hosts, &desk, effect).await, false);
+            let (answer, left) = carry_out(&hosts, &desk, &become_users, effect).await;
+            say(answer, left.is_some());
+            if let Some(left) = left {
+                say(Answer::EndedLate(hosts.end_of(left).await.map(reply).map_err(trouble)), false);
             }
         });
     }
@@ -93,8 +90,18 @@ impl World for HostsWorld {
     }
 }
 
-async fn carry_out(hosts: &Hosts, desk: &Arc<dyn Desk>, effect: Effect) -> Answer {
-    match effect {
+/// The answer to an effect, and what goes on after it.
+async fn carry_out(
+    hosts: &Hosts,
+    desk: &Arc<dyn Desk>,
+    become_users: &BTreeMap<String, String>,
+    effect: Effect,
+) -> (Answer, Option<GoesOn>) {
+    let answer = match effect {
+        Effect::Run(run) => {
+            let (result, left) = command(hosts, desk.as_ref(), become_users, *run).await;
+            return (Answer::Ran(result.map(reply).map_err(trouble)), left);
+        }
         Effect::Reach { host } => Answer::Reached(hosts.greet_fresh(&host).await.map(greeting).map_err(trouble)),
         Effect::Port { host, port } => Answer::Truth(hosts.port(&host, port).await.map_err(trouble)),
         Effect::Http { url } => {
@@ -113,8 +120,10 @@ async fn carry_out(hosts: &Hosts, desk: &Arc<dyn Desk>, effect: Effect) -> Answe
             let desk = desk.clone();
             Answer::Confirmed(tokio::task::spawn_blocking(move || desk.confirm(&question)).await.unwrap_or(false))
         }
-        Effect::Forget { .. } | Effect::Run(_) => Answer::Slept,
-    }
+        // Done at once, before anything else is begun.
+        Effect::Forget { .. } => Answer::Slept,
+    };
+    (answer, None)
 }
 
 async fn command(
@@ -122,10 +131,10 @@ async fn command(
     desk: &dyn Desk,
     become_users: &BTreeMap<String, String>,
     run: Run,
-) -> (Result<run::Reply, run::Trouble>, Option<GoesOn>) {
+) -> (Result<request::Reply, request::Trouble>, Option<GoesOn>) {
     match request(desk, become_users, run) {
         Ok(request) => hosts.run_or_leave(&request).await,
-        Err(why) => (Err(run::Trouble::Refused { host: "controller".to_string(), why }), None),
+        Err(why) => (Err(request::Trouble::Refused { host: "controller".to_string(), why }), None),
     }
 }
 
@@ -143,11 +152,11 @@ fn request(desk: &dyn Desk, become_users: &BTreeMap<String, String>, run: Run) -
         env,
         stdin: run.stdin.map(text).transpose()?.unwrap_or_default().into_bytes(),
         within: Duration::from_millis(run.within),
-        reading: run.reading,
+        reading: run.operation.is_none(),
     })
 }
 
-fn reply(reply: run::Reply) -> Reply {
+fn reply(reply: request::Reply) -> Reply {
     Reply {
         code: reply.code,
         stdout: String::from_utf8_lossy(&reply.stdout).into_owned(),
@@ -157,16 +166,16 @@ fn reply(reply: run::Reply) -> Reply {
     }
 }
 
-fn greeting(greeting: run::Greeting) -> Greeting {
+fn greeting(greeting: request::Greeting) -> Greeting {
     Greeting { boot_id: greeting.boot_id, uptime: (greeting.uptime * 1000.0) as u64 }
 }
 
-fn trouble(trouble: run::Trouble) -> Trouble {
+fn trouble(trouble: request::Trouble) -> Trouble {
     match trouble {
-        run::Trouble::Unreachable { host, why } => Trouble::Unreachable { host, why },
-        run::Trouble::Refused { host, why } => Trouble::Refused { host, why },
-        run::Trouble::Timeout { host, after } => Trouble::Timeout { host, after: after.as_millis() as u64 },
-        run::Trouble::Unknown { host, why } => Trouble::Unknown { host, why },
+        request::Trouble::Unreachable { host, why } => Trouble::Unreachable { host, why },
+        request::Trouble::Refused { host, why } => Trouble::Refused { host, why },
+        request::Trouble::Timeout { host, after } => Trouble::Timeout { host, after: after.as_millis() as u64 },
+        request::Trouble::Unknown { host, why } => Trouble::Unknown { host, why },
     }
 }
 

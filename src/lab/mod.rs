@@ -174,7 +174,7 @@ impl Lab {
         if takes > run.within {
             let trouble = Trouble::Timeout { host: run.host.clone(), after: run.within };
             self.answer(run.within, id, Answer::Ran(Err(trouble)));
-            if !run.reading {
+            if run.operation.is_some() {
                 self.at(takes, Due::RanLate(id, Ended { host: run.host, boot, reply }));
             }
         } else {

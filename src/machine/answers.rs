@@ -2,7 +2,7 @@
 
 use super::Stepped;
 use super::eval::about;
-use super::event::{Answer, Ending, Greeting, NoteKind, Reply, Trouble};
+use super::event::{Answer, Ending, Greeting, NoteKind, Reply, Trouble, short};
 use super::state::{Awaiting, Baseline, Facts, State, Way, failed};
 use crate::code::{Builtin, Command, Failed, Guard, Instruction, Lenient, Output, ProcKind, Slot, Value};
 
@@ -58,7 +58,7 @@ impl State {
                 let facts = self.guest(i, &guest).facts.clone().unwrap_or_default();
                 let boot_id = result.ok().map(|greeting| greeting.boot_id);
                 let seen = match &boot_id {
-                    Some(id) => format!("boot {}", id.get(..8).unwrap_or(id)),
+                    Some(id) => format!("boot {}", short(id)),
                     None => "no answer by ssh".to_string(),
                 };
                 self.guest(i, &guest).baseline = Some(Baseline { power: facts.power, process: facts.process, boot_id });
@@ -264,7 +264,7 @@ impl State {
                 !wanted
             }
             Ok(greeting) if !disrupted => {
-                self.fibers[i].last_said = format!("a fresh connection, boot {}", start(&greeting.boot_id));
+                self.fibers[i].last_said = format!("a fresh connection, boot {}", short(&greeting.boot_id));
                 wanted
             }
             Ok(greeting) => self.is_new_boot(i, host, greeting, out),
@@ -289,7 +289,7 @@ impl State {
         }
         self.fibers[i].last_said = match &old {
             Some(old) if *old == greeting.boot_id => "a fresh connection, a new process on the hypervisor".to_string(),
-            _ => format!("a fresh connection, new boot {}", start(&greeting.boot_id)),
+            _ => format!("a fresh connection, new boot {}", short(&greeting.boot_id)),
         };
         self.guest(i, host).new_boot = Some(greeting.boot_id);
         self.settle(i, host, out);
@@ -413,7 +413,7 @@ impl State {
     }
 
     /// The host that the current procedure is about.
-    fn subject(&self, i: usize) -> String {
+    pub(super) fn subject(&self, i: usize) -> String {
         match self.fibers[i].frames.last().and_then(|frame| frame.slots.first()) {
             Some(Value::Host(host)) => host.clone(),
             _ => self.fibers[i].host.clone(),
@@ -456,8 +456,4 @@ fn shortened(text: &str) -> String {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_string(),
     }
-}
-
-fn start(id: &str) -> &str {
-    id.get(..8).unwrap_or(id)
 }

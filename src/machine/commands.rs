@@ -1,7 +1,9 @@
 //! From a command of the plan to one for the world.
 
+use std::fmt::Write as _;
+
 use super::Stepped;
-use super::event::{Datum, Effect, NoteKind, Purpose, Run};
+use super::event::{Datum, Effect, NoteKind, Operation, Purpose, Run};
 use super::state::{Awaiting, State};
 use crate::code::{Code, Command, Effect as Kind, Expr, Part, Slot, Value, Word};
 
@@ -38,6 +40,7 @@ impl State {
         }
         let stdin = command.stdin.as_ref().map(|value| self.eval(i, value)).transpose()?.map(datum).transpose()?;
         self.note(i, NoteKind::Command { host: host.clone(), text: shown(&argv), reading }, out);
+        let operation = (!reading).then(|| self.operation(i, command.effect));
         let run = Run {
             host: host.clone(),
             user: command.user.clone(),
@@ -45,11 +48,23 @@ impl State {
             env,
             stdin,
             within,
-            reading,
+            operation,
             purpose: Purpose::Plan,
         };
         self.ask(i, Effect::Run(Box::new(run)), Awaiting::Output { host, slot }, out);
         Ok(())
+    }
+
+    /// The changing command that a fiber is at.
+    fn operation(&mut self, i: usize, effect: Kind) -> Operation {
+        let subject = self.subject(i);
+        let fiber = &mut self.fibers[i];
+        fiber.changes += 1;
+        let mut step = format!("{}/{}/{}", self.runs[fiber.run].name, fiber.host, fiber.changes);
+        for frame in &fiber.frames {
+            let _ = write!(step, "/{}:{}", self.code.procs[frame.proc].name, frame.pc);
+        }
+        Operation { step, subject, effect }
     }
 
     /// The words; `Ok(Err(..))` where a value would become an option.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::code::{Failed, SecretSource};
+use crate::code::{Effect as Kind, Failed, SecretSource};
 
 /// The number of an effect within a run, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -96,10 +96,22 @@ pub struct Run {
     pub stdin: Option<Datum>,
     /// How long to wait, in milliseconds.
     pub within: u64,
-    /// Whether it only reads.
-    pub reading: bool,
+    /// What it changes; `None` where it only reads.
+    pub operation: Option<Operation>,
     /// Why it is run.
     pub purpose: Purpose,
+}
+
+/// What makes a changing command one that is never started twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Where it stands in the run: plan, target, which of the target's changes it is, and the steps that lead to it.
+    /// It follows from the events alone, so whoever replays them finds the same.
+    pub step: String,
+    /// The guest or host whose state it changes.
+    pub subject: String,
+    /// What it does to it.
+    pub effect: Kind,
 }
 
 /// Text, or a secret by its source.
@@ -168,6 +180,11 @@ pub struct Greeting {
     pub boot_id: String,
     /// Milliseconds since that boot.
     pub uptime: u64,
+}
+
+/// The beginning of a boot id: enough to tell two apart.
+pub fn short(boot_id: &str) -> &str {
+    boot_id.get(..8).unwrap_or(boot_id)
 }
 
 /// Why there is no answer.

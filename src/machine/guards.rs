@@ -1,6 +1,6 @@
 //! The guards: what must be so before a guest's power changes, and what proves that it is well after.
 
-use super::event::{Effect, Ending, NoteKind, Purpose, Run};
+use super::event::{Effect, Ending, NoteKind, Purpose, Run, short};
 use super::state::{Awaiting, Facts, GuestState, State, Way};
 use super::{Stepped, eval::about, identity};
 use crate::code::{Callee, Effect as Kind, Expr, Guard, Lenient, Proof, Role, Slot, Value, WhenLocked};
@@ -36,7 +36,7 @@ impl State {
             env: Vec::new(),
             stdin: None,
             within: LOOK,
-            reading: true,
+            operation: None,
             purpose,
         };
         self.ask(i, Effect::Run(Box::new(run)), awaiting, out);
@@ -318,8 +318,8 @@ impl State {
         state.baseline = None;
         let mut proof = match (old, new) {
             (Some(old), Some(new)) if old == new => "a new process on the hypervisor".to_string(),
-            (Some(old), Some(new)) => format!("new boot {} (was {})", start(&new), start(&old)),
-            (None, Some(new)) => format!("boot {}", start(&new)),
+            (Some(old), Some(new)) => format!("new boot {} (was {})", short(&new), short(&old)),
+            (None, Some(new)) => format!("boot {}", short(&new)),
             _ => "running".to_string(),
         };
         if agent {
@@ -327,9 +327,4 @@ impl State {
         }
         self.note(i, NoteKind::Verified(proof), out);
     }
-}
-
-/// The beginning of a boot id: enough to tell two apart.
-fn start(id: &str) -> &str {
-    id.get(..8).unwrap_or(id)
 }

@@ -16,7 +16,8 @@ mod unwind;
 use crate::code::{Code, Expr, Value};
 pub use commands::words;
 pub use event::{
-    Answer, Datum, Effect, EffectId, Ending, Event, Greeting, Note, NoteKind, Purpose, Reply, Run, Trouble,
+    Answer, Datum, Effect, EffectId, Ending, Event, Greeting, Note, NoteKind, Operation, Purpose, Reply, Run, Trouble,
+    short,
 };
 pub use state::{Facts, GuestState, State};
 

@@ -66,6 +66,8 @@ pub(super) struct Fiber {
     /// A person stopped the run while a changing command of this guest was under way.
     pub(super) interrupted: bool,
     pub(super) begun: bool,
+    /// How many changing commands it has begun.
+    pub(super) changes: u64,
     pub(super) ended: Option<Ending>,
     pub(super) frames: Vec<Frame>,
     pub(super) handlers: Vec<Handler>,

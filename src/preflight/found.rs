@@ -5,7 +5,7 @@ use indexmap::{IndexMap, IndexSet};
 use super::HERE;
 use super::wants::{Guest, Wants};
 use crate::code::{Code, Failed, size_text};
-use crate::machine::{Facts, Note, NoteKind, State};
+use crate::machine::{Facts, Note, NoteKind, State, short};
 
 /// The answers, as they come.
 #[derive(Debug, Default)]
@@ -323,8 +323,8 @@ impl Weighing<'_> {
             Some(name) => match (here, self.answers.machine(name)) {
                 (Some(here), Some(there)) if here != there => problem(format!(
                     "`{name}` is to be the machine that runs the plan, and is another: its boot is {}, this machine's {}; run the plan there, or correct `controller` in `hostler.toml`",
-                    start(there.0),
-                    start(here.0)
+                    short(there.0),
+                    short(here.0)
                 )),
                 (_, None) => problem(format!(
                     "whether `{name}` is this machine, as `controller` in `hostler.toml` says, can not be told: {}",
@@ -380,9 +380,4 @@ fn round(kib: u64) -> u64 {
         1
     };
     kib / unit * unit * 1024
-}
-
-/// The beginning of a boot id: enough to tell two apart.
-fn start(id: &str) -> &str {
-    id.get(..8).unwrap_or(id)
 }

@@ -6,4 +6,4 @@ mod drive;
 mod world;
 
 pub use drive::drive;
-pub use world::{Greeting, Reply, Request, Trouble, World};
+pub use world::World;

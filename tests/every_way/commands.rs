@@ -136,7 +136,7 @@ impl World {
         let names = named.is_some();
         let about = named.or_else(|| self.guests.contains_key(&run.host).then(|| run.host.clone()));
         let end = self.choices.mishap(&[End::Well, End::Fails, End::TimesOut]);
-        if let (Some(name), false) = (&about, run.reading) {
+        if let (Some(name), false) = (&about, run.operation.is_none()) {
             self.seen.push(Seen::Change { guest: name.clone(), names });
             if let Some(guest) = self.guests.get_mut(name) {
                 guest.changed();
@@ -149,7 +149,7 @@ impl World {
             }
             End::Well => self.reply(id, MOMENT, 0, "", ""),
             End::Fails => self.reply(id, MOMENT, 1, "", "it failed"),
-            End::TimesOut if run.reading => {
+            End::TimesOut if run.operation.is_none() => {
                 let trouble = Trouble::Timeout { host: run.host.clone(), after: run.within };
                 self.later(run.within, Due::Answer(id, Answer::Ran(Err(trouble))));
             }

@@ -174,7 +174,7 @@ impl World {
             self.later(MOMENT, Due::Answer(id, Answer::Ran(Err(trouble))));
             return;
         }
-        if self.stoppable && !run.reading && self.choices.mishap(&[false, true]) {
+        if self.stoppable && run.operation.is_some() && self.choices.mishap(&[false, true]) {
             self.stoppable = false;
             self.later(MOMENT / 2, Due::Stop);
         }

@@ -146,7 +146,7 @@ impl Ran {
 
     /// Those that are more than a question.
     pub(crate) fn changes(&self) -> Vec<String> {
-        self.lab.runs().iter().filter(|run| !run.reading).map(words).collect()
+        self.lab.runs().iter().filter(|run| run.operation.is_some()).map(words).collect()
     }
 
     /// When the first command that contains a text was started, in milliseconds.

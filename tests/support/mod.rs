@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use hostler::hosts::{Endpoint, Options};
-use hostler::run::{Reply, Request, Trouble};
+use hostler::hosts::{Reply, Request, Trouble};
 
 /// The port of every sshd; each has an address of its own.
 const PORT: u16 = 2222;
