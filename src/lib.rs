@@ -16,6 +16,7 @@ pub mod fmt;
 pub mod hosts;
 #[warn(clippy::disallowed_methods)]
 pub mod inventory;
+pub mod journal;
 #[warn(clippy::disallowed_methods)]
 pub mod lab;
 #[warn(clippy::disallowed_methods)]

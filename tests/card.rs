@@ -77,8 +77,9 @@ impl Site {
     }
 
     fn hostler(&self, arguments: &[&str]) -> Ran {
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_hostler")).args(arguments).current_dir(&self.folder).output().unwrap();
+        let mut hostler = Command::new(env!("CARGO_BIN_EXE_hostler"));
+        hostler.args(arguments).current_dir(&self.folder).env("XDG_STATE_HOME", self.folder.join("state"));
+        let output = hostler.output().unwrap();
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         let out = format!("{}{}", text(&output.stdout), text(&output.stderr));
         println!("{out}");

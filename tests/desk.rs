@@ -2,45 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can not go on should stop")]
 
+mod here;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
-/// A site of one host, which is this machine.
-struct Site {
-    folder: PathBuf,
-}
-
-impl Site {
-    fn new(name: &str, settings: &str) -> Site {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("desk-{name}"));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(folder.join("inventory")).unwrap();
-        fs::write(folder.join("inventory/hosts.ini"), "me ansible_connection=local\n").unwrap();
-        fs::write(folder.join("hostler.toml"), settings).unwrap();
-        Site { folder }
-    }
-
-    fn command(&self, statements: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hostler"));
-        command.args(["run", "--target", "me", "-e", statements]).current_dir(&self.folder);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    fn run(&self, statements: &str) -> (i32, String) {
-        ended(self.command(statements).output().unwrap())
-    }
-}
-
-fn ended(output: Output) -> (i32, String) {
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout) + &text(output.stderr))
-}
+use here::{Site, ended};
 
 /// A server on loopback that takes one request and gives back its head and body.
 fn server(status: &'static str) -> (String, JoinHandle<(String, String)>) {

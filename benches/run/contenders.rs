@@ -136,7 +136,7 @@ fn hostler(folder: &Path, bed: &Path, addresses: &[&str], work: Work) -> Command
     let plan = format!("edition 2026\n\nplan work for h in all\n  at most {} at once\n{{\n", work.hosts);
     fs::write(folder.join("work.plan"), plan + &line.repeat(work.commands) + "}\n").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hostler"));
-    command.args(["run", "work.plan"]);
+    command.args(["run", "work.plan"]).env("XDG_STATE_HOME", folder.join("state"));
     command
 }
 

@@ -12,7 +12,7 @@ const OURS: &str = "hostler";
 pub struct Figures {
     /// By the numbers of hosts and commands and whether logins are cheap; then by program and round.
     costs: BTreeMap<(usize, usize, bool), Vec<Measured>>,
-    memory: Vec<(usize, &'static str, Cost)>,
+    memory: Vec<(Work, &'static str, Cost)>,
 }
 
 /// What a program cost in each round.
@@ -33,7 +33,7 @@ impl Figures {
     }
 
     pub fn add_memory(&mut self, name: &'static str, work: Work, cost: Cost) {
-        self.memory.push((work.hosts, name, cost));
+        self.memory.push((work, name, cost));
     }
 
     pub fn print(&self, title: &str) {
@@ -71,9 +71,9 @@ impl Figures {
             println!("\n| hosts × commands | program | its largest process | all processes |");
             println!("|---|---|---|---|");
         }
-        for (hosts, name, cost) in &self.memory {
+        for (Work { hosts, commands, .. }, name, cost) in &self.memory {
             let (largest, together) = (cost.largest as f64 / 1024.0, cost.together as f64 / 1024.0);
-            println!("| {hosts} × 10 | {name} | {largest:.0} MB | {together:.0} MB |");
+            println!("| {hosts} × {commands} | {name} | {largest:.0} MB | {together:.0} MB |");
         }
     }
 

@@ -39,6 +39,16 @@ pub(crate) enum ProblemFormat {
 pub(crate) enum Command {
     /// Run a plan, or a script of statements
     Run(RunArguments),
+    /// Go on with a run whose process is gone: killed, or down with its machine
+    Resume(ResumeArguments),
+    /// List the runs, or remove old ones
+    Runs(RunsArguments),
+    /// Show what a run did to each guest, when, and with which evidence
+    Show(ShowArguments),
+    /// Show every command of a run with all that it printed
+    Logs(LogsArguments),
+    /// Verify a run's journal, or export it
+    Journal(JournalArguments),
     /// Check plans for every target, without any connection
     Check(CheckArguments),
     /// Show what a plan would do, host by host and guard by guard, without any connection
@@ -93,7 +103,7 @@ pub(crate) struct PlanArguments {
 }
 
 /// One plan beside its file: statements instead, whom, with which values, and where.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
 pub(crate) struct OneArguments {
     /// Statements from the command line, instead of a file
     #[arg(short, long, value_name = "STATEMENTS")]
@@ -123,6 +133,74 @@ pub(crate) struct RunArguments {
     /// How the report is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArguments {
+    /// The run: its id, a part of it, or `last` [default: the one that waits]
+    pub(crate) run: Option<String>,
+    /// Every run that waits
+    #[arg(long, conflicts_with = "run")]
+    pub(crate) all: bool,
+    /// The report as text, or as JSON instead of the progress
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsArguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<RunsCommand>,
+    /// As text, or as JSON
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// Remove runs that are over; each run removes those that are older than 90 days
+    Prune {
+        /// Only those that have been over for so many days
+        #[arg(long, value_name = "DAYS", default_value_t = 90)]
+        older_than: i64,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// The run: its id, a part of it, or `last`
+    pub(crate) run: String,
+    /// As text, or as JSON
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArguments {
+    /// The run: its id, a part of it, or `last`
+    pub(crate) run: String,
+    /// Only what was done for this guest
+    pub(crate) guest: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JournalArguments {
+    #[command(subcommand)]
+    pub(crate) command: JournalCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JournalCommand {
+    /// Whether every record is as it was written
+    Verify {
+        /// The run [default: all]
+        run: Option<String>,
+    },
+    /// Print every record as a line of JSON
+    Export {
+        /// The run: its id, a part of it, or `last`
+        run: String,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -6,18 +6,22 @@ mod check;
 mod clock;
 mod desk;
 mod disk;
+mod driving;
 mod endpoints;
 mod explain;
 mod fmt;
 mod init;
 mod inventory;
+mod kept;
 mod lab;
 mod notify;
 mod plan;
 mod preflight;
 mod programs;
 mod ready;
+mod resume;
 mod run;
+mod runs;
 mod saved;
 mod show_guards;
 mod site;
@@ -36,12 +40,14 @@ use terminal::Terminal;
 
 /// Everything went well.
 pub(crate) const GOOD: u8 = 0;
-/// `fmt --check` found a file that is laid out otherwise.
+/// `fmt --check` found a file that is laid out otherwise, or `journal verify` a record that is not as it was.
 pub(crate) const DIFFERENT: u8 = 1;
 /// `preflight` found that the plan could not start now, or is left with questions.
 pub(crate) const NOT_READY: u8 = 1;
 /// Nothing was begun: the plan, the inventory or the command line is at fault.
 pub(crate) const REFUSED: u8 = 2;
+/// Nobody knows how it ended for a guest.
+pub(crate) const UNKNOWN: u8 = 3;
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
@@ -49,6 +55,11 @@ pub fn main() -> ExitCode {
     let mut terminal = Terminal::new(arguments.color, arguments.narrated);
     let code = match &arguments.command {
         Command::Run(run) => run::run(run, &mut terminal),
+        Command::Resume(resume) => resume::resume(resume, &mut terminal),
+        Command::Runs(arguments) => runs::list(arguments, &mut terminal),
+        Command::Show(show) => runs::show(show, &mut terminal),
+        Command::Logs(logs) => runs::logs(logs, &mut terminal),
+        Command::Journal(journal) => runs::journal(journal, &mut terminal),
         Command::Check(check) => check::check(check, &mut terminal),
         Command::Plan(plan) => plan::plan(plan, &mut terminal),
         Command::Preflight(preflight) => preflight::preflight(preflight, &mut terminal),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::arguments::{Format, PreflightArguments};
 use super::ready::{Ready, ready};
 use super::terminal::Terminal;
-use super::{GOOD, NOT_READY, REFUSED, run, site};
+use super::{GOOD, NOT_READY, REFUSED, driving, site};
 use crate::code::{Code, Role};
 use crate::lab::Lab;
 use crate::machine::State;
@@ -52,7 +52,7 @@ fn ask(
     let mut found = Preflight::of(code, &wants, &answers, &state);
     if !arguments.lab {
         // In the lab secrets are made up, and no machine is the one that it runs on.
-        found.is_hindered(run::obstacles_here(code));
+        found.is_hindered(driving::obstacles_here(code));
     }
     match arguments.format {
         Format::Text => terminal.write(&found.text()),
@@ -92,7 +92,7 @@ fn answers(
         Ok(if arguments.lab {
             driven(&questions, &mut Lab::new(&questions)).await
         } else {
-            driven(&questions, &mut run::world(loaded, false)?).await
+            driven(&questions, &mut driving::world(loaded)?).await
         })
     })
 }

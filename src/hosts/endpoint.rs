@@ -1,7 +1,9 @@
 //! Where a host is and how one gets there, and which of that we refuse.
 
+use serde::{Deserialize, Serialize};
+
 /// A host of the inventory, as its connection variables say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Its name in the inventory.
     pub name: String,

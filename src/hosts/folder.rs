@@ -75,7 +75,7 @@ fn new_file(path: &Path) -> io::Result<File> {
 }
 
 /// 128 random bits, in hexadecimal digits.
-pub(super) fn random_hex() -> io::Result<String> {
+pub(crate) fn random_hex() -> io::Result<String> {
     let mut bytes = [0u8; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

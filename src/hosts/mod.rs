@@ -27,6 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use config::Options;
 pub use endpoint::Endpoint;
+pub(crate) use folder::random_hex;
 pub use request::{Greeting, Reply, Request, Trouble};
 pub use world::{Desk, HostsWorld};
 

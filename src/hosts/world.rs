@@ -41,18 +41,15 @@ pub struct HostsWorld {
 }
 
 impl HostsWorld {
-    /// A world over these hosts.
-    pub fn new(hosts: Arc<Hosts>, desk: Arc<dyn Desk>, become_users: BTreeMap<String, String>) -> HostsWorld {
+    /// A world over these hosts, for a run that began at this time.
+    pub fn new(
+        hosts: Arc<Hosts>,
+        desk: Arc<dyn Desk>,
+        become_users: BTreeMap<String, String>,
+        began: Instant,
+    ) -> HostsWorld {
         let (send, receive) = mpsc::unbounded_channel();
-        HostsWorld {
-            hosts,
-            desk,
-            become_users: Arc::new(become_users),
-            began: Instant::now(),
-            under_way: 0,
-            send,
-            receive,
-        }
+        HostsWorld { hosts, desk, become_users: Arc::new(become_users), began, under_way: 0, send, receive }
     }
 }
 
@@ -81,6 +78,12 @@ impl World for HostsWorld {
             return None;
         }
         let (id, answer, more) = self.receive.recv().await?;
+        self.under_way -= usize::from(!more);
+        Some((self.now(), id, answer))
+    }
+
+    fn ready(&mut self) -> Option<(u64, EffectId, Answer)> {
+        let (id, answer, more) = self.receive.try_recv().ok()?;
         self.under_way -= usize::from(!more);
         Some((self.now(), id, answer))
     }

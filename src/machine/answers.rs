@@ -42,7 +42,7 @@ impl State {
                 let is_new = match result {
                     Ok(greeting) => self.is_new_boot(i, &host, greeting, out),
                     Err(trouble) => {
-                        self.fibers[i].last_said = sentence(&trouble);
+                        self.fibers[i].last_said = trouble.text();
                         false
                     }
                 };
@@ -72,7 +72,7 @@ impl State {
                     }
                     // `port` and `http` are false when nothing answers.
                     Err(trouble) => {
-                        self.fibers[i].last_said = sentence(&trouble);
+                        self.fibers[i].last_said = trouble.text();
                         Value::Bool(false)
                     }
                 };
@@ -151,7 +151,7 @@ impl State {
             }
             Err(trouble) if self.now >= until => {
                 let message =
-                    format!("the guest `{guest}` ran before the restart, and is not back: {}", sentence(&trouble));
+                    format!("the guest `{guest}` ran before the restart, and is not back: {}", trouble.text());
                 self.fail(i, failed("timeout", message, &guest), out);
             }
             Err(_) => {
@@ -170,7 +170,7 @@ impl State {
         out: &mut Stepped,
     ) {
         if let Err(trouble) = result {
-            let message = format!("partner not healthy: `{partner}`: {}", sentence(&trouble));
+            let message = format!("partner not healthy: `{partner}`: {}", trouble.text());
             if begun {
                 self.refuse(i, message, partner, out);
             } else {
@@ -255,7 +255,7 @@ impl State {
         let disrupted = self.guest(i, host).disrupted;
         let truth = match result {
             Err(trouble) => {
-                self.fibers[i].last_said = sentence(&trouble);
+                self.fibers[i].last_said = trouble.text();
                 // `ssh` is false when nothing answers; a host that answers and refuses us has an error of its own.
                 if matches!(trouble, Trouble::Refused { .. }) && lenient == Lenient::No {
                     self.fail(i, blame(&trouble), out);
@@ -432,13 +432,6 @@ fn blame(trouble: &Trouble) -> Failed {
             failed("timeout", format!("`{host}` did not answer within {}", about(*after)), host)
         }
         Trouble::Unknown { host, why } => failed("unreachable", format!("`{host}` was lost: {why}"), host),
-    }
-}
-
-fn sentence(trouble: &Trouble) -> String {
-    match trouble {
-        Trouble::Unreachable { why, .. } | Trouble::Refused { why, .. } | Trouble::Unknown { why, .. } => why.clone(),
-        Trouble::Timeout { after, .. } => format!("no answer within {}", about(*after)),
     }
 }
 

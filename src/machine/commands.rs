@@ -153,6 +153,11 @@ pub fn words(code: &Code, slots: &[Value], command: &Command) -> String {
     shown(&argv)
 }
 
+/// A command that was asked of the world, as a person would type it.
+pub fn words_of(run: &Run) -> String {
+    shown(&run.argv)
+}
+
 /// A command as a person would type it. Of a script its first line is shown: enough to know which it is.
 pub(super) fn shown(argv: &[String]) -> String {
     let is_script = argv.first().is_some_and(|first| first == "sh") && argv.get(1).is_some_and(|second| second == "-c");

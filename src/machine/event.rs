@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::eval::about;
 use crate::code::{Effect as Kind, Failed, SecretSource};
 
 /// The number of an effect within a run, from 1.
@@ -218,6 +219,18 @@ pub enum Trouble {
         /// For a person.
         why: String,
     },
+}
+
+impl Trouble {
+    /// For a person, without the host's name.
+    pub fn text(&self) -> String {
+        match self {
+            Trouble::Unreachable { why, .. } | Trouble::Refused { why, .. } | Trouble::Unknown { why, .. } => {
+                why.clone()
+            }
+            Trouble::Timeout { after, .. } => format!("no answer within {}", about(*after)),
+        }
+    }
 }
 
 /// How it ended for a guest.

@@ -14,7 +14,7 @@ mod state;
 mod unwind;
 
 use crate::code::{Code, Expr, Value};
-pub use commands::words;
+pub use commands::{words, words_of};
 pub use event::{
     Answer, Datum, Effect, EffectId, Ending, Event, Greeting, Note, NoteKind, Operation, Purpose, Reply, Run, Trouble,
     short,

@@ -301,6 +301,16 @@ impl State {
         self.runs.iter().all(|run| run.over)
     }
 
+    /// The target for which an effect was asked, while its answer is waited for.
+    pub fn who_waits(&self, id: EffectId) -> Option<&str> {
+        self.waiting.get(&id).map(|fiber| self.fibers[*fiber].host.as_str())
+    }
+
+    /// Whether somebody waits for the answer of an effect.
+    pub fn waits_for(&self, id: EffectId) -> bool {
+        self.waiting.contains_key(&id)
+    }
+
     /// Milliseconds since the run began.
     pub fn now(&self) -> u64 {
         self.now

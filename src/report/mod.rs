@@ -18,7 +18,7 @@ pub(crate) fn clock(ms: u64) -> String {
 }
 
 /// A text from a host or a guest with its control characters made visible, on one line.
-pub(crate) fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

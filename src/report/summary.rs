@@ -90,6 +90,15 @@ impl Summary {
         }
     }
 
+    /// How many guests ended how; those that have not yet are `unfinished`.
+    pub fn counts(&self) -> IndexMap<&'static str, usize> {
+        let mut counts = IndexMap::new();
+        for (_, _, guest) in self.guests().filter(|(plan, name, _)| plan != name) {
+            *counts.entry(guest.ending.as_ref().map_or("unfinished", word)).or_default() += 1;
+        }
+        counts
+    }
+
     /// The report as text: a table, then what each row would be too narrow for.
     pub fn text(&self) -> String {
         let several = self.plans.len() > 1;

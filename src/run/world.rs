@@ -10,6 +10,11 @@ pub trait World {
     /// The next answer, with its time; `None` when nothing is under way.
     fn next(&mut self) -> impl Future<Output = Option<(u64, EffectId, Answer)>>;
 
+    /// Another answer that is here already, where the world is one in which several can come at the same time.
+    fn ready(&mut self) -> Option<(u64, EffectId, Answer)> {
+        None
+    }
+
     /// Milliseconds since the run began.
     fn now(&self) -> u64;
 }

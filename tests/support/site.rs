@@ -64,6 +64,7 @@ impl Site {
             .current_dir(&self.path)
             .env("HOME", &self.path)
             .env("XDG_CONFIG_HOME", self.path.join(".config"))
+            .env_remove("XDG_STATE_HOME")
             .env("COLUMNS", "160")
             .env_remove("ANSIBLE_VAULT_PASSWORD_FILE")
             .output()

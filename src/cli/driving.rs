@@ -1,0 +1,180 @@
+//! Driving a run over real hosts: its world, its journal, and whoever interrupts it.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::arguments::Format;
+use super::desk::Controller;
+use super::kept::Kept;
+use super::terminal::Terminal;
+use super::{UNKNOWN, endpoints, site};
+use crate::code::{Code, Instruction};
+use crate::hosts::{Endpoint, Hosts, HostsWorld, Options};
+use crate::journal::Journal;
+use crate::machine::Note;
+use crate::report::{Summary, line};
+use crate::run::{Replay, begin, resume};
+
+/// How many changing commands run on one host at the same time.
+const CHANGING_AT_ONCE: usize = 8;
+
+/// What is shown of a run.
+pub(super) struct Telling<'a> {
+    pub(super) terminal: &'a mut Terminal,
+    summary: Summary,
+    width: usize,
+    format: Format,
+}
+
+impl<'a> Telling<'a> {
+    pub(super) fn new(code: &Code, format: Format, terminal: &'a mut Terminal) -> Telling<'a> {
+        let targets = code.plans.iter().flat_map(|plan| &plan.targets);
+        let width = targets.map(|name| name.chars().count()).max().unwrap_or(0);
+        Telling { terminal, summary: Summary::new(&code.plan().name), width, format }
+    }
+
+    /// A line before those of the run.
+    pub(super) fn say(&mut self, text: &str) {
+        if self.format == Format::Text {
+            self.terminal.say(text);
+        }
+    }
+
+    pub(super) fn tell(&mut self, note: &Note) {
+        self.summary.take(note);
+        if let Some(line) = line(note, self.width) {
+            self.say(&line);
+        }
+    }
+
+    /// What was told before.
+    pub(super) fn remember(&mut self, notes: &[Note]) {
+        notes.iter().for_each(|note| self.summary.take(note));
+    }
+
+    /// The report, and the exit code.
+    pub(super) fn report(self) -> u8 {
+        match self.format {
+            Format::Text => self.terminal.say(&format!("\n{}", self.summary.text().trim_end())),
+            Format::Json => self.terminal.json(&self.summary.json()),
+        }
+        self.summary.exit_code()
+    }
+}
+
+/// Drives a run to its end: from its beginning, where the windows of its plans are given, else on from where its events
+/// have led. The report is shown; answers the exit code.
+pub(super) fn drive_kept(
+    kept: &Kept,
+    replay: &mut Replay,
+    journal: &mut Journal,
+    windows: Option<Vec<Vec<(i64, i64)>>>,
+    loaded: &site::Loaded,
+    mut telling: Telling<'_>,
+) -> Result<u8, String> {
+    let since = Duration::from_millis(kept.elapsed().max(replay.state().now()));
+    let began = Instant::now().checked_sub(since).ok_or("the clock of this machine was set back")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let driven: Result<(), String> = runtime.block_on(async {
+        let desk = Controller {
+            channels: kept.channels.clone(),
+            inventory: loaded.inventory.clone(),
+            vault: loaded.vault.clone(),
+            yes: kept.yes,
+        };
+        let hosts = hosts(kept.endpoints.clone())?;
+        let mut world = HostsWorld::new(Arc::new(hosts), Arc::new(desk), kept.become_users.clone(), began);
+        let interrupts = Interrupts::new().map_err(|error| error.to_string())?;
+        let tell = |note: &Note| telling.tell(note);
+        match windows {
+            Some(windows) => begin(replay, &mut world, journal, windows, || interrupts.next(), tell).await,
+            None => resume(replay, &mut world, journal, || interrupts.next(), tell).await,
+        }
+    });
+    if let Err(why) = driven {
+        let id = &kept.id;
+        telling.terminal.remark(&format!(
+            "error: {why}\n  Nothing more was begun; what is at work on the hosts goes on.\n  help: see to it that the journal can be written, then write `hostler resume {id}`"
+        ));
+        telling.report();
+        return Ok(UNKNOWN);
+    }
+    Ok(telling.report())
+}
+
+/// The site's hosts over OpenSSH, for a run that is not kept.
+pub(super) fn world(loaded: &site::Loaded) -> Result<HostsWorld, String> {
+    let (endpoints, become_users) = endpoints::endpoints(&loaded.inventory, &loaded.vault);
+    let desk = Controller {
+        channels: loaded.site.notify.clone(),
+        inventory: loaded.inventory.clone(),
+        vault: loaded.vault.clone(),
+        yes: false,
+    };
+    Ok(HostsWorld::new(Arc::new(hosts(endpoints)?), Arc::new(desk), become_users, Instant::now()))
+}
+
+fn hosts(endpoints: Vec<Endpoint>) -> Result<Hosts, String> {
+    // A hypervisor restarts several guests at the same time; one guest's steps follow each other anyway.
+    let options = Options { changing_at_once: CHANGING_AT_ONCE, ..Options::default() };
+    Hosts::new(endpoints, options).map_err(|error| error.to_string())
+}
+
+/// Ctrl-C, and the signal that a service manager sends. A signal between two waits is kept.
+struct Interrupts(Arc<tokio::sync::Notify>);
+
+impl Interrupts {
+    fn new() -> std::io::Result<Interrupts> {
+        let notify = Arc::new(tokio::sync::Notify::new());
+        for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+            let mut signals = signal(kind)?;
+            let notify = notify.clone();
+            tokio::spawn(async move {
+                while signals.recv().await.is_some() {
+                    notify.notify_one();
+                }
+            });
+        }
+        Ok(Interrupts(notify))
+    }
+
+    fn next(&self) -> impl Future<Output = ()> + use<> {
+        let notify = self.0.clone();
+        async move { notify.notified().await }
+    }
+}
+
+/// What would be found out in the middle of the night is found out now: questions that nobody could answer, and
+/// secrets that are not there. `yes` answers every question.
+pub(super) fn before_the_first_connection(code: &Code, yes: bool) -> Result<(), String> {
+    let mut instructions = code.reached().into_iter().flat_map(|proc| &proc.instructions);
+    let asks = instructions.any(|instruction| matches!(instruction, Instruction::Confirm(_)));
+    if asks && !yes && !std::io::stdin().is_terminal() {
+        return Err(
+            "the plan asks a person (`confirm`), and there is no terminal to ask at; answer beforehand with `--yes`"
+                .to_string(),
+        );
+    }
+    obstacles_here(code).into_iter().next().map_or(Ok(()), Err)
+}
+
+/// Why the plan can not be run from this machine, as far as this machine can tell.
+pub(super) fn obstacles_here(code: &Code) -> Vec<String> {
+    let mut obstacles = Vec::new();
+    if let Some(host) = code.plans.iter().flat_map(|plan| &plan.hands_off).next() {
+        obstacles.push(format!(
+            "the plan takes down `{host}`, and with it the machine that it runs on; a run can not go on after that yet, \
+             so start it on another machine (`controller` in hostler.toml says which machine this is)"
+        ));
+    }
+    for name in code.secrets_of_the_environment() {
+        if std::env::var_os(&name).is_none() {
+            obstacles.push(format!("the plan takes a secret from the environment variable `{name}`, which is not set"));
+        }
+    }
+    obstacles
+}

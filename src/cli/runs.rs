@@ -1,0 +1,228 @@
+//! `hostler runs`, `hostler show`, `hostler logs` and `hostler journal`: what was run, by its journals.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::arguments::{
+    Format, JournalArguments, JournalCommand, LogsArguments, RunsArguments, RunsCommand, ShowArguments,
+};
+use super::kept::{Owner, Past, runs};
+use super::terminal::Terminal;
+use super::{DIFFERENT, GOOD, REFUSED};
+use crate::journal::Runs;
+use crate::machine::{Answer, Effect, Event, words_of};
+use crate::report::{Summary, harmless, line};
+
+/// How many days runs that are over are kept.
+const DAYS: i64 = 90;
+
+/// How a run stands.
+fn standing(runs: &Runs, past: &Past) -> &'static str {
+    if past.is_over() {
+        "over"
+    } else if runs.is_driven(&past.kept.id) {
+        "under way"
+    } else {
+        "waits for `hostler resume`"
+    }
+}
+
+fn summary(past: &Past) -> Summary {
+    let mut summary = Summary::new(&past.kept.code.plan().name);
+    past.notes.iter().for_each(|note| summary.take(note));
+    summary
+}
+
+pub(crate) fn list(arguments: &RunsArguments, terminal: &mut Terminal) -> u8 {
+    let outcome = match &arguments.command {
+        None => list_all(arguments.format, terminal),
+        Some(RunsCommand::Prune { older_than }) => prune(*older_than, terminal),
+    };
+    said(outcome, terminal)
+}
+
+fn said(outcome: Result<u8, String>, terminal: &mut Terminal) -> u8 {
+    outcome.unwrap_or_else(|why| {
+        terminal.remark(&format!("error: {why}"));
+        REFUSED
+    })
+}
+
+fn list_all(format: Format, terminal: &mut Terminal) -> Result<u8, String> {
+    let runs = runs()?;
+    let mut rows = Vec::new();
+    for id in runs.ids()? {
+        match Past::read(&runs, &id) {
+            Ok(past) => {
+                let counts = summary(&past).counts();
+                rows.push((id, past.kept.time(0), standing(&runs, &past), counts));
+            }
+            Err(why) => terminal.remark(&format!("warning: {id}: {why}")),
+        }
+    }
+    if format == Format::Json {
+        let rows: Vec<Value> = rows
+            .iter()
+            .map(|(id, began, standing, counts)| {
+                json!({ "run": id, "began": began.timestamp().to_string(), "state": standing, "guests": counts })
+            })
+            .collect();
+        terminal.json(&Value::Array(rows));
+        return Ok(GOOD);
+    }
+    if rows.is_empty() {
+        terminal.remark("there are no runs yet");
+    }
+    let width = rows.iter().map(|(id, ..)| id.len()).max().unwrap_or(0);
+    for (id, began, standing, counts) in rows {
+        let counts: Vec<String> = counts.iter().map(|(word, number)| format!("{number} {word}")).collect();
+        let began = began.strftime("%Y-%m-%d %H:%M");
+        let row = format!("{id:width$}  {began}  {standing}  {}", counts.join(", "));
+        terminal.say(row.trim_end());
+    }
+    Ok(GOOD)
+}
+
+/// Removes the runs that are over, and have been for so many days.
+fn prune(days: i64, terminal: &mut Terminal) -> Result<u8, String> {
+    let removed = remove_older(&runs()?, days)?;
+    terminal.say(&format!("removed {removed} {}", if removed == 1 { "run" } else { "runs" }));
+    Ok(GOOD)
+}
+
+/// The same by default, at the beginning of a run. What can not be removed stands in nobody's way.
+pub(super) fn prune_old(runs: &Runs) {
+    let _ = remove_older(runs, DAYS);
+}
+
+fn remove_older(runs: &Runs, days: i64) -> Result<usize, String> {
+    let age = Duration::from_secs(u64::try_from(days).unwrap_or(0).saturating_mul(24 * 3600));
+    let mut removed = 0;
+    for id in runs.untouched_for(age)? {
+        let is_over = Past::read(runs, &id).is_ok_and(|past| past.is_over());
+        if is_over && runs.remove(&id).is_ok() {
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+pub(crate) fn show(arguments: &ShowArguments, terminal: &mut Terminal) -> u8 {
+    let outcome = runs().and_then(|runs| show_one(&runs, arguments, terminal));
+    said(outcome, terminal)
+}
+
+fn show_one(runs: &Runs, arguments: &ShowArguments, terminal: &mut Terminal) -> Result<u8, String> {
+    let past = Past::read(runs, &runs.find(&arguments.run)?)?;
+    let summary = summary(&past);
+    if arguments.format == Format::Json {
+        let mut value = summary.json();
+        value["run"] = json!(past.kept.id);
+        value["began"] = json!(past.kept.time(0).timestamp().to_string());
+        value["state"] = json!(standing(runs, &past));
+        terminal.json(&value);
+        return Ok(GOOD);
+    }
+    let began = past.kept.time(0).strftime("%a %Y-%m-%d %H:%M:%S %Z");
+    terminal.say(&format!("run    {}\nbegan  {began}\nstate  {}", past.kept.id, standing(runs, &past)));
+    for owner in &past.owners {
+        terminal.say(&format!("by     {}", Owner::text(owner)));
+    }
+    let mut guests: Vec<(&str, &str)> = Vec::new();
+    for note in &past.notes {
+        if !guests.contains(&(note.plan.as_str(), note.guest.as_str())) {
+            guests.push((&note.plan, &note.guest));
+        }
+    }
+    for (plan, guest) in guests {
+        let notes = past.notes.iter().filter(|note| note.plan == plan && note.guest == guest);
+        let lines: Vec<String> = notes.filter_map(|note| line(note, 0)).collect();
+        if !lines.is_empty() {
+            terminal.say(&format!("\n{}", lines.join("\n")));
+        }
+    }
+    terminal.say(&format!("\n{}", summary.text().trim_end()));
+    Ok(GOOD)
+}
+
+pub(crate) fn logs(arguments: &LogsArguments, terminal: &mut Terminal) -> u8 {
+    let outcome = runs().and_then(|runs| {
+        let id = runs.find(&arguments.run)?;
+        let mut asked = BTreeMap::new();
+        let mut entries = Vec::new();
+        let past = Past::read_each(&runs, &id, |replay, event, effects| {
+            if let Event::Result { id, at, answer: Answer::Ran(result) | Answer::EndedLate(result) } = event
+                && let Some((guest, run)) = asked.get(id)
+            {
+                entries.push((*at, String::clone(guest), Box::clone(run), result.clone()));
+            }
+            for (id, effect) in effects {
+                if let (Effect::Run(run), Some(guest)) = (effect, replay.state().who_waits(*id)) {
+                    asked.insert(*id, (guest.to_string(), run.clone()));
+                }
+            }
+        })?;
+        for (at, guest, run, result) in entries {
+            if arguments.guest.as_ref().is_some_and(|wanted| *wanted != guest) {
+                continue;
+            }
+            let time = past.kept.time(at).strftime("%H:%M:%S").to_string();
+            let ended = match &result {
+                Ok(reply) => format!("ended with {}", reply.code),
+                Err(trouble) => format!("no answer: {}", trouble.text()),
+            };
+            terminal.say(&format!("{time}  {guest}  on {}: {}  {ended}", run.host, harmless(&words_of(&run))));
+            if let Ok(reply) = result {
+                for (mark, text) in [(" ", &reply.stdout), ("!", &reply.stderr)] {
+                    text.lines().for_each(|line| terminal.say(&format!("  {mark} {}", harmless(line))));
+                }
+                if reply.truncated {
+                    terminal.say("    … it printed more than is kept");
+                }
+            }
+        }
+        Ok(GOOD)
+    });
+    said(outcome, terminal)
+}
+
+pub(crate) fn journal(arguments: &JournalArguments, terminal: &mut Terminal) -> u8 {
+    let outcome = runs().and_then(|runs| match &arguments.command {
+        JournalCommand::Verify { run } => verify(&runs, run.as_deref(), terminal),
+        JournalCommand::Export { run } => export(&runs, run, terminal),
+    });
+    said(outcome, terminal)
+}
+
+fn verify(runs: &Runs, run: Option<&str>, terminal: &mut Terminal) -> Result<u8, String> {
+    let ids = match run {
+        Some(meant) => vec![runs.find(meant)?],
+        None => runs.ids()?,
+    };
+    let mut code = GOOD;
+    for id in ids {
+        match runs.read(&id).and_then(|reader| reader.verify()) {
+            Ok(records) => terminal.say(&format!("{id}: {records} records, each as it was written")),
+            Err(why) => {
+                terminal.say(&format!("{id}: {why}"));
+                code = DIFFERENT;
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// Every record on a line of its own, as JSON.
+fn export(runs: &Runs, run: &str, terminal: &mut Terminal) -> Result<u8, String> {
+    let id = runs.find(run)?;
+    runs.read(&id)?.each(|record| {
+        let body: Value = serde_json::from_str(&record.body).map_err(|error| error.to_string())?;
+        let chain: String = record.chain.iter().map(|byte| format!("{byte:02x}")).collect();
+        let line = json!({ "number": record.number, "kind": record.kind, "body": body, "chain": chain });
+        terminal.say(&line.to_string());
+        Ok(())
+    })?;
+    Ok(GOOD)
+}

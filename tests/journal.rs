@@ -1,0 +1,184 @@
+//! What is kept of a run, and how it goes on when its process is gone. The host of these runs is this machine.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can not go on should stop")]
+
+mod here;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use here::{Site, ended};
+use rusqlite::Connection;
+
+/// Waits, a minute at most, until something is so.
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it never came to this: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn journals(site: &Site) -> Vec<PathBuf> {
+    let files = fs::read_dir(site.folder.join("state/hostler/runs")).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|ending| ending == "journal")).collect()
+}
+
+/// Changes the only journal of a site.
+fn tamper(site: &Site, statement: &str) {
+    let connection = Connection::open(&journals(site)[0]).unwrap();
+    assert_eq!(connection.execute(statement, []).unwrap(), 1);
+}
+
+/// A plan that appends to `began`, waits until `go` is there, and then appends to `done`.
+fn plan(site: &Site) -> PathBuf {
+    let folder = site.folder.display();
+    let path = site.folder.join("wait.plan");
+    let text = format!(
+        "edition 2026\n\nprobe exists(host: Host) -> Bool {{\n  let found = on host reading accept any: test -e {folder}/go\n  return $found.code == 0\n}}\n\nplan wait for guest in me {{\n  on guest: sh 'echo x >>{folder}/began'\n  await exists(guest) within 5m every 1s\n  on guest: sh 'echo x >>{folder}/done'\n  record end = \"reached\"\n}}\n"
+    );
+    fs::write(&path, text).unwrap();
+    path
+}
+
+/// Starts the plan above and kills it as it waits.
+fn killed(site: &Site) {
+    plan(site);
+    let mut child: Child = site.hostler(&["run", "wait.plan"]).spawn().unwrap();
+    eventually("the first command has run", || site.folder.join("began").exists());
+    eventually("its result is kept", || {
+        let (_, logs) = site.ask(&["logs", "last"]);
+        logs.contains("ended with 0")
+    });
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success());
+}
+
+fn lines(site: &Site, file: &str) -> usize {
+    fs::read_to_string(site.folder.join(file)).map_or(0, |text| text.lines().count())
+}
+
+#[test]
+fn a_run_can_be_looked_at_afterwards() {
+    let site = Site::new("looked-at", "");
+    let (code, out) = site.run("on guest: sh 'echo one; echo two >&2'\nrecord seen = \"yes\"");
+    assert_eq!(code, 0, "{out}");
+    let id = out.lines().find_map(|line| line.strip_prefix("Run ")).unwrap();
+
+    let (code, out) = site.ask(&["runs"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains(id) && out.contains("over") && out.contains("1 done"), "{out}");
+
+    let (code, out) = site.ask(&["show", "last"]);
+    assert_eq!(code, 0, "{out}");
+    for part in [id, "state  over", "me  on me: sh", "seen = yes", "me     done"] {
+        assert!(out.contains(part), "{part} is not in\n{out}");
+    }
+
+    let (code, out) = site.ask(&["logs", &id[9..]]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("ended with 0\n    one\n  ! two\n"), "{out}");
+    assert_eq!(site.ask(&["logs", id, "other"]), (0, String::new()));
+
+    let (code, out) = site.ask(&["journal", "verify"]);
+    assert_eq!(code, 0, "{out}");
+    let (code, out) = site.ask(&["journal", "export", id]);
+    assert_eq!(code, 0, "{out}");
+    let records: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(records[0]["body"]["id"], id);
+    assert_eq!(records[0]["number"], 1);
+    assert_eq!(records.last().unwrap()["kind"], "event");
+
+    for path in journals(&site) {
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
+    }
+    let folder = site.folder.join("state/hostler/runs");
+    assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn a_record_that_was_changed_or_taken_out_is_noticed() {
+    let site = Site::new("tampered", "");
+    assert_eq!(site.run("on guest: true").0, 0);
+    tamper(&site, "UPDATE records SET body = body || ' ' WHERE number = 4");
+    let (code, out) = site.ask(&["journal", "verify"]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("record 4 is not as it was written"), "{out}");
+    tamper(&site, "DELETE FROM records WHERE number = 3");
+    let (code, out) = site.ask(&["journal", "verify", "last"]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("record 3 is missing"), "{out}");
+}
+
+#[test]
+fn a_killed_run_is_resumed_where_it_was() {
+    let site = Site::new("killed", "");
+    killed(&site);
+    let (_, out) = site.ask(&["runs"]);
+    assert!(out.contains("waits for `hostler resume`"), "{out}");
+    // What is in the working tree now is none of the run's business.
+    fs::remove_file(site.folder.join("wait.plan")).unwrap();
+    fs::write(site.folder.join("inventory/hosts.ini"), "other ansible_host=192.0.2.1\n").unwrap();
+    fs::write(site.folder.join("go"), "").unwrap();
+    let (code, out) = site.ask(&["resume"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("resumed") && out.contains("end = reached"), "{out}");
+    assert_eq!((lines(&site, "began"), lines(&site, "done")), (1, 1));
+
+    // Once more changes nothing.
+    let (code, out) = site.ask(&["resume", "last"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("is over") && out.contains("end = reached"), "{out}");
+    assert_eq!((lines(&site, "began"), lines(&site, "done")), (1, 1));
+    assert_eq!(site.ask(&["resume"]), (0, "no run waits to be resumed\n".to_string()));
+    assert_eq!(site.ask(&["journal", "verify"]).0, 0);
+}
+
+#[test]
+fn a_run_is_driven_by_one_process() {
+    let site = Site::new("driven", "");
+    plan(&site);
+    let child = site.hostler(&["run", "wait.plan"]).spawn().unwrap();
+    eventually("the first command has run", || site.folder.join("began").exists());
+    let (code, out) = site.ask(&["resume", "last"]);
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains(&format!("under way: process {} drives it", child.id())), "{out}");
+    assert!(site.ask(&["runs"]).1.contains("under way"));
+    assert_eq!(site.ask(&["resume", "--all"]), (0, String::new()));
+    assert_eq!(site.ask(&["runs", "prune", "--older-than", "0"]).1, "removed 0 runs\n");
+    fs::write(site.folder.join("go"), "").unwrap();
+    let (code, out) = ended(child.wait_with_output().unwrap());
+    assert_eq!(code, 0, "{out}");
+    assert_eq!(lines(&site, "done"), 1);
+}
+
+#[test]
+fn a_journal_of_another_form_says_which_program_reads_it() {
+    let site = Site::new("form", "");
+    killed(&site);
+    tamper(&site, "UPDATE records SET body = json_set(body, '$.form', 2, '$.version', '9.1.0') WHERE number = 1");
+    let (code, out) = site.ask(&["resume", "last"]);
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains("begun by hostler 9.1.0") && out.contains("use hostler 9.1.0"), "{out}");
+    assert_eq!(lines(&site, "done"), 0);
+}
+
+#[test]
+fn a_run_is_found_by_a_part_of_its_name() {
+    let site = Site::new("found", "");
+    assert_eq!(site.ask(&["show", "last"]), (2, "error: there are no runs yet\n".to_string()));
+    for _ in 0..2 {
+        assert_eq!(site.run("on guest: true").0, 0);
+    }
+    let (code, out) = site.ask(&["show", "20"]);
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains("`20` may be") && out.contains("write more of it"), "{out}");
+    let (_, out) = site.ask(&["show", "nobody"]);
+    assert_eq!(out, "error: there is no run `nobody`; `hostler runs` lists them\n");
+    assert_eq!(site.ask(&["runs", "prune"]).1, "removed 0 runs\n");
+    assert_eq!(site.ask(&["runs", "prune", "--older-than", "0"]).1, "removed 2 runs\n");
+    assert_eq!(site.ask(&["runs"]).1, "there are no runs yet\n");
+}
