@@ -73,6 +73,10 @@ impl World for HostsWorld {
         });
     }
 
+    fn begin_again(&mut self, id: EffectId, effect: Effect) {
+        self.begin(id, effect);
+    }
+
     async fn next(&mut self) -> Option<(u64, EffectId, Answer)> {
         if self.under_way == 0 {
             return None;

@@ -4,6 +4,7 @@
 mod commands;
 mod hypervisor;
 mod machine;
+mod operations;
 mod others;
 mod packages;
 mod scripts;
@@ -15,6 +16,7 @@ use crate::code::Code;
 use crate::machine::{Answer, Effect, EffectId, Greeting, Purpose, Reply, Run, Trouble};
 use crate::run::World;
 pub use machine::{Machine, Unit};
+use operations::Operation;
 
 /// How long a new connection takes, in milliseconds.
 const CONNECT: u64 = 150;
@@ -24,7 +26,7 @@ const NO_ANSWER: u64 = 10_000;
 const COMMAND: u64 = 60;
 
 /// A simulated site.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Lab {
     now: u64,
     order: u64,
@@ -34,22 +36,30 @@ pub struct Lab {
     log: Vec<(u64, String, Vec<String>)>,
     /// The same with all that belongs to them.
     runs: Vec<Run>,
+    /// Changing commands, by where they stand in the run.
+    operations: BTreeMap<String, Operation>,
+    /// Notifications that were sent: channel and subject.
+    notices: Vec<(String, String)>,
 }
 
 /// What happens at a time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Due {
     Act(EffectId, Effect),
+    /// A command is asked about that may have been sent before, until a time.
+    Ask(EffectId, Box<Run>, u64),
     Answer(EffectId, Answer),
     /// A command on a machine ends, if the machine is still in the boot in which it began.
     Ran(EffectId, Ended),
-    /// One that went on when its time was out.
-    RanLate(EffectId, Ended),
+    /// A changing command ends likewise, by where it stands in the run.
+    Ended(String, Ended),
+    /// Somebody has waited long enough for one.
+    TimeIsOut(EffectId, String, u64),
     Change(String, Change),
 }
 
 /// A command that is about to end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Ended {
     host: String,
     boot: u32,
@@ -86,7 +96,16 @@ impl Lab {
         // The machine that runs the plan is the one of that name, where the site names one.
         let here = code.controller.as_deref().unwrap_or("controller");
         machines.entry("controller".to_string()).or_insert_with(|| Machine::new(here));
-        Lab { now: 0, order: 0, due: BTreeMap::new(), machines, log: Vec::new(), runs: Vec::new() }
+        Lab {
+            now: 0,
+            order: 0,
+            due: BTreeMap::new(),
+            machines,
+            log: Vec::new(),
+            runs: Vec::new(),
+            operations: BTreeMap::new(),
+            notices: Vec::new(),
+        }
     }
 
     /// A machine of the site, to make it other than well.
@@ -102,6 +121,16 @@ impl Lab {
     /// Every command that was started, with its user, environment and time.
     pub fn runs(&self) -> &[Run] {
         &self.runs
+    }
+
+    /// Every notification that was sent: channel and subject.
+    pub fn notices(&self) -> &[(String, String)] {
+        &self.notices
+    }
+
+    /// Every machine, to see what became of it.
+    pub fn machines(&self) -> impl Iterator<Item = &Machine> {
+        self.machines.values()
     }
 
     /// Somebody else switches a machine on, so many milliseconds from now.
@@ -122,6 +151,25 @@ impl Lab {
         self.at(delay, Due::Answer(id, answer));
     }
 
+    /// The next thing that is due happens; some give an answer.
+    fn turn(&mut self) -> Option<(EffectId, Answer)> {
+        let ((at, _), due) = self.due.pop_first()?;
+        self.now = at;
+        match due {
+            Due::Act(id, effect) => self.act(id, effect),
+            Due::Ask(id, run, until) => self.ask_again(id, run, until),
+            Due::Answer(id, answer) => return Some((id, answer)),
+            Due::Ran(id, ended) => return Some((id, Answer::Ran(self.ended(ended)))),
+            Due::Ended(step, ended) => {
+                let result = self.ended(ended);
+                return self.operation_ended(&step, result);
+            }
+            Due::TimeIsOut(id, step, after) => return self.time_is_out(id, &step, after),
+            Due::Change(host, change) => self.changed(&host, change),
+        }
+        None
+    }
+
     fn act(&mut self, id: EffectId, effect: Effect) {
         match effect {
             Effect::Run(run) => self.act_run(id, *run),
@@ -136,7 +184,10 @@ impl Lab {
             }
             Effect::Http { .. } => self.answer(CONNECT, id, Answer::Truth(Ok(true))),
             Effect::Sleep { ms } => self.answer(ms, id, Answer::Slept),
-            Effect::Notify { .. } => self.answer(0, id, Answer::Notified(None)),
+            Effect::Notify { channel, subject, .. } => {
+                self.notices.push((channel, subject));
+                self.answer(0, id, Answer::Notified(None));
+            }
             Effect::Confirm { .. } => self.answer(0, id, Answer::Confirmed(true)),
             Effect::Forget { .. } => {}
         }
@@ -166,19 +217,34 @@ impl Lab {
             self.answer(COMMAND, id, Answer::Ran(Ok(reply)));
             return;
         }
+        let step = run.operation.as_ref().map(|operation| operation.step.clone());
+        let within = run.within;
+        if step.as_ref().is_none_or(|step| !self.operations.contains_key(step)) {
+            self.start(id, run);
+        }
+        if let Some(step) = step {
+            self.attach(id, step, within);
+        }
+    }
+
+    /// Starts a command.
+    fn start(&mut self, id: EffectId, run: Run) {
         self.log.push((self.now, run.host.clone(), run.argv.clone()));
         self.runs.push(run.clone());
         let boot = self.machines.get(&run.host).map_or(0, |machine| machine.boot);
         let Said { takes, mut reply } = self.command(&run);
         reply.took = takes;
-        if takes > run.within {
-            let trouble = Trouble::Timeout { host: run.host.clone(), after: run.within };
-            self.answer(run.within, id, Answer::Ran(Err(trouble)));
-            if run.operation.is_some() {
-                self.at(takes, Due::RanLate(id, Ended { host: run.host, boot, reply }));
+        let ended = Ended { host: run.host, boot, reply };
+        match run.operation {
+            Some(operation) => {
+                self.operations.insert(operation.step.clone(), Operation::of(&ended.host));
+                self.at(takes, Due::Ended(operation.step, ended));
             }
-        } else {
-            self.at(takes, Due::Ran(id, Ended { host: run.host, boot, reply }));
+            None if takes > run.within => {
+                let trouble = Trouble::Timeout { host: ended.host, after: run.within };
+                self.answer(run.within, id, Answer::Ran(Err(trouble)));
+            }
+            None => self.at(takes, Due::Ran(id, ended)),
         }
     }
 
@@ -254,18 +320,23 @@ impl World for Lab {
         self.at(0, Due::Act(id, effect));
     }
 
+    fn begin_again(&mut self, id: EffectId, effect: Effect) {
+        match effect {
+            Effect::Run(run) if run.operation.is_some() => {
+                let until = self.now + run.within;
+                self.at(0, Due::Ask(id, run, until));
+            }
+            effect => self.begin(id, effect),
+        }
+    }
+
     async fn next(&mut self) -> Option<(u64, EffectId, Answer)> {
-        loop {
-            let ((at, _), due) = self.due.pop_first()?;
-            self.now = at;
-            match due {
-                Due::Act(id, effect) => self.act(id, effect),
-                Due::Answer(id, answer) => return Some((at, id, answer)),
-                Due::Ran(id, ended) => return Some((at, id, Answer::Ran(self.ended(ended)))),
-                Due::RanLate(id, ended) => return Some((at, id, Answer::EndedLate(self.ended(ended)))),
-                Due::Change(host, change) => self.changed(&host, change),
+        while !self.due.is_empty() {
+            if let Some((id, answer)) = self.turn() {
+                return Some((self.now, id, answer));
             }
         }
+        None
     }
 
     fn now(&self) -> u64 {

@@ -1,6 +1,10 @@
 //! Pure expressions.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use regex::Regex;
 
 use crate::code::{Code, Expr, Op, SecretSource, Type, Value, duration_text, from_json};
 
@@ -128,9 +132,28 @@ fn holds(whole: &Value, part: &Value) -> bool {
     }
 }
 
+/// To compile a pattern takes a thousand times as long as to use it, and a plan has few.
+fn compiled(pattern: &str) -> Result<Regex, regex::Error> {
+    const MOST: usize = 100;
+    thread_local! {
+        static KNOWN: RefCell<BTreeMap<String, Regex>> = const { RefCell::new(BTreeMap::new()) };
+    }
+    KNOWN.with_borrow_mut(|known| {
+        if let Some(regex) = known.get(pattern) {
+            return Ok(regex.clone());
+        }
+        let regex = Regex::new(pattern)?;
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(pattern.to_string(), regex.clone());
+        Ok(regex)
+    })
+}
+
 fn matches(text: &Value, pattern: &Value) -> Result<bool, String> {
     let pattern = pattern.text().unwrap_or_default();
-    let regex = regex::Regex::new(&pattern).map_err(|_| format!("`{pattern}` is no regular expression"))?;
+    let regex = compiled(&pattern).map_err(|_| format!("`{pattern}` is no regular expression"))?;
     Ok(regex.is_match(&text.text().unwrap_or_default()))
 }
 

@@ -82,6 +82,22 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// Whether the world is another one after it.
+    pub fn changes(&self) -> bool {
+        match self {
+            Effect::Run(run) => run.operation.is_some(),
+            Effect::Notify { .. } => true,
+            Effect::Reach { .. }
+            | Effect::Port { .. }
+            | Effect::Http { .. }
+            | Effect::Sleep { .. }
+            | Effect::Confirm { .. }
+            | Effect::Forget { .. } => false,
+        }
+    }
+}
+
 /// A command that is to be run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {

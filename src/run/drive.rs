@@ -53,7 +53,7 @@ pub async fn resume<W: World, J: Journal, I: Future<Output = ()>>(
     tell: impl FnMut(&Note),
 ) -> Result<(), String> {
     for (id, effect) in replay.open(world.now()) {
-        world.begin(id, effect);
+        world.begin_again(id, effect);
     }
     go_on(replay, world, journal, Vec::new(), interrupts, tell).await
 }

@@ -7,6 +7,10 @@ pub trait World {
     /// Begins an effect. Its answer comes by [`World::next`], unless it is one that gives none.
     fn begin(&mut self, id: EffectId, effect: Effect);
 
+    /// Begins an effect that may have been begun before, by a process that is gone. That a host can not be reached says
+    /// nothing about it then.
+    fn begin_again(&mut self, id: EffectId, effect: Effect);
+
     /// The next answer, with its time; `None` when nothing is under way.
     fn next(&mut self) -> impl Future<Output = Option<(u64, EffectId, Answer)>>;
 

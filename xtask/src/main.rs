@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask bench` and `cargo xtask fuzz`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask bench`, `cargo xtask fuzz` and `cargo xtask crash`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "its output is for the person at the terminal")]
 
 mod bench;
@@ -15,8 +15,11 @@ fn main() -> ExitCode {
         Some("test") => test(&words[1..]),
         Some("bench") => bench::bench(&words[1..]),
         Some("fuzz") => fuzz::fuzz(&words[1..]),
-        _ => Err("usage: cargo xtask test [ARGUMENTS OF cargo test] | bench run|check [OPTIONS] | fuzz [OPTIONS]"
-            .to_string()),
+        Some("crash") => crash(&words[1..]),
+        _ => Err(
+            "usage: cargo xtask test [ARGUMENTS OF cargo test] | bench run|check [OPTIONS] | fuzz [OPTIONS] | crash [--pairs]"
+                .to_string(),
+        ),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -35,6 +38,20 @@ fn test(arguments: &[String]) -> Result<(), String> {
     }
     python::environment(python::ANSIBLE)?;
     run(cargo().args(["test", "--workspace"]).args(arguments).current_dir(root()))
+}
+
+/// Kills the controller at every point of the workflows and examples; with `--pairs`, of short plans, at every two.
+fn crash(arguments: &[String]) -> Result<(), String> {
+    let mut command = cargo();
+    command.args(["test", "--release", "--test", "crash", "--", "--nocapture"]).current_dir(root());
+    match arguments {
+        [] => {}
+        [pairs] if pairs == "--pairs" => {
+            command.env("CRASH_PAIRS", "1");
+        }
+        _ => return Err("usage: cargo xtask crash [--pairs]".to_string()),
+    }
+    run(&mut command)
 }
 
 fn cargo() -> Command {
