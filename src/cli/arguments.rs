@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Go on with a run whose process is gone: killed, or down with its machine
     Resume(ResumeArguments),
+    /// Say what became of a command of which nobody knew, and go on from there
+    Resolve(ResolveArguments),
     /// List the runs, or remove old ones
     Runs(RunsArguments),
     /// Show what a run did to each guest, when, and with which evidence
@@ -142,6 +144,24 @@ pub(crate) struct ResumeArguments {
     /// Every run that waits
     #[arg(long, conflicts_with = "run")]
     pub(crate) all: bool,
+    /// The report as text, or as JSON instead of the progress
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["done", "failed"])))]
+pub(crate) struct ResolveArguments {
+    /// The run: its id, a part of it, or `last`
+    pub(crate) run: String,
+    /// The guest that ended as unknown
+    pub(crate) guest: String,
+    /// The command was carried out
+    #[arg(long)]
+    pub(crate) done: bool,
+    /// The command was not carried out, or failed
+    #[arg(long)]
+    pub(crate) failed: bool,
     /// The report as text, or as JSON instead of the progress
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

@@ -14,7 +14,7 @@ use super::{UNKNOWN, endpoints, site};
 use crate::code::{Code, Instruction};
 use crate::hosts::{Endpoint, Hosts, HostsWorld, Options};
 use crate::journal::Journal;
-use crate::machine::Note;
+use crate::machine::{Event, Note};
 use crate::report::{Summary, line};
 use crate::run::{Replay, begin, resume};
 
@@ -65,13 +65,20 @@ impl<'a> Telling<'a> {
     }
 }
 
-/// Drives a run to its end: from its beginning, where the windows of its plans are given, else on from where its events
-/// have led. The report is shown; answers the exit code.
+/// From where a run is driven.
+pub(super) enum From {
+    /// Its beginning, with the windows of its plans.
+    Beginning(Vec<Vec<(i64, i64)>>),
+    /// Where its events have led, with what a person says.
+    Events(Vec<Event>),
+}
+
+/// Drives a run to its end. The report is shown; answers the exit code.
 pub(super) fn drive_kept(
     kept: &Kept,
     replay: &mut Replay,
     journal: &mut Journal,
-    windows: Option<Vec<Vec<(i64, i64)>>>,
+    from: From,
     loaded: &site::Loaded,
     mut telling: Telling<'_>,
 ) -> Result<u8, String> {
@@ -90,9 +97,9 @@ pub(super) fn drive_kept(
         let mut world = HostsWorld::new(Arc::new(hosts), Arc::new(desk), kept.become_users.clone(), began);
         let interrupts = Interrupts::new().map_err(|error| error.to_string())?;
         let tell = |note: &Note| telling.tell(note);
-        match windows {
-            Some(windows) => begin(replay, &mut world, journal, windows, || interrupts.next(), tell).await,
-            None => resume(replay, &mut world, journal, || interrupts.next(), tell).await,
+        match from {
+            From::Beginning(windows) => begin(replay, &mut world, journal, windows, || interrupts.next(), tell).await,
+            From::Events(events) => resume(replay, &mut world, journal, events, || interrupts.next(), tell).await,
         }
     });
     if let Err(why) = driven {

@@ -56,6 +56,7 @@ pub fn main() -> ExitCode {
     let code = match &arguments.command {
         Command::Run(run) => run::run(run, &mut terminal),
         Command::Resume(resume) => resume::resume(resume, &mut terminal),
+        Command::Resolve(resolve) => resume::resolve(resolve, &mut terminal),
         Command::Runs(arguments) => runs::list(arguments, &mut terminal),
         Command::Show(show) => runs::show(show, &mut terminal),
         Command::Logs(logs) => runs::logs(logs, &mut terminal),

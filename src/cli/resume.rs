@@ -1,15 +1,16 @@
-//! `hostler resume`: goes on with a run whose process is gone.
+//! `hostler resume` goes on with a run whose process is gone, `hostler resolve` with what a person says of it.
 
 use std::env::set_current_dir;
 use std::process::Command;
 
-use super::arguments::ResumeArguments;
-use super::driving::{Telling, drive_kept};
+use super::arguments::{Format, ResolveArguments, ResumeArguments};
+use super::driving::{From, Telling, drive_kept};
 use super::kept::{Kept, Owner, Past, runs};
 use super::terminal::Terminal;
-use super::{GOOD, REFUSED, site};
+use super::{GOOD, REFUSED, clock, site};
 use crate::diag::Problems;
 use crate::journal::Runs;
+use crate::machine::Event;
 use crate::text::Sources;
 
 pub(crate) fn resume(arguments: &ResumeArguments, terminal: &mut Terminal) -> u8 {
@@ -69,21 +70,60 @@ fn all(ids: &[String]) -> Result<u8, String> {
 }
 
 fn one(runs: &Runs, id: &str, arguments: &ResumeArguments, terminal: &mut Terminal) -> Result<u8, String> {
+    go_on(runs, id, arguments.format, terminal, |past| {
+        let windows = past.notes.is_empty().then(|| clock::windows(&past.kept.code, &past.kept.time(0)));
+        Ok(windows.map_or(From::Events(Vec::new()), From::Beginning))
+    })
+}
+
+/// Goes on with a run; `from` says where, once this process is the one that drives it.
+fn go_on(
+    runs: &Runs,
+    id: &str,
+    format: Format,
+    terminal: &mut Terminal,
+    from: impl FnOnce(&Past) -> Result<From, String>,
+) -> Result<u8, String> {
     // The lock first: from here on nobody else writes to it.
     let mut journal = runs.open(id, &Owner::this())?;
-    let Past { kept, mut replay, notes, .. } = Past::read(runs, id)?;
-    set_current_dir(&kept.folder)
-        .map_err(|error| format!("the run was started in `{}`, which can not be entered: {error}", kept.folder))?;
-    let loaded = loaded(&kept);
-    let mut telling = Telling::new(&kept.code, arguments.format, terminal);
-    telling.remember(&notes);
-    if !notes.is_empty() && replay.state().is_over() {
+    let mut past = Past::read(runs, id)?;
+    let from = from(&past)?;
+    set_current_dir(&past.kept.folder)
+        .map_err(|error| format!("the run was started in `{}`, which can not be entered: {error}", past.kept.folder))?;
+    let loaded = loaded(&past.kept);
+    let mut telling = Telling::new(&past.kept.code, format, terminal);
+    telling.remember(&past.notes);
+    let is_asked = matches!(&from, From::Events(events) if !events.is_empty());
+    if past.is_over() && !is_asked {
         telling.say(&format!("Run {id} is over\n"));
         return Ok(telling.report());
     }
     telling.say(&format!("Run {id}, resumed\n"));
-    let windows = notes.is_empty().then(|| super::clock::windows(&kept.code, &kept.time(0)));
-    drive_kept(&kept, &mut replay, &mut journal, windows, &loaded, telling)
+    drive_kept(&past.kept, &mut past.replay, &mut journal, from, &loaded, telling)
+}
+
+/// `hostler resolve`: a person says what became of a command.
+pub(crate) fn resolve(arguments: &ResolveArguments, terminal: &mut Terminal) -> u8 {
+    let outcome = runs().and_then(|runs| {
+        let id = runs.find(&arguments.run)?;
+        go_on(&runs, &id, arguments.format, terminal, |past| {
+            let open: Vec<(&str, &str)> = past.replay.state().to_be_resolved().collect();
+            let Some((plan, guest)) = open.iter().find(|(_, guest)| *guest == arguments.guest) else {
+                let names: Vec<String> = open.iter().map(|(_, guest)| format!("`{guest}`")).collect();
+                return Err(match names.as_slice() {
+                    [] => format!("in the run `{id}` nothing is unknown"),
+                    names => format!("`{}` is not unknown in the run `{id}`; {} is", arguments.guest, names.join(", ")),
+                });
+            };
+            let at = past.kept.elapsed().max(past.replay.state().now());
+            let (plan, guest) = (plan.to_string(), guest.to_string());
+            Ok(From::Events(vec![Event::Resolved { at, plan, guest, done: arguments.done }]))
+        })
+    });
+    outcome.unwrap_or_else(|why| {
+        terminal.remark(&format!("error: {why}"));
+        REFUSED
+    })
 }
 
 /// The site as it is now, for what is not kept: the secrets in its vaults. What is wrong with it is said when one of

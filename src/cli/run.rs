@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Zoned;
 
 use super::arguments::RunArguments;
-use super::driving::{Telling, before_the_first_connection, drive_kept};
+use super::driving::{From, Telling, before_the_first_connection, drive_kept};
 use super::kept::{Kept, Owner, runs};
 use super::ready::{Ready, ready};
 use super::runs::prune_old;
@@ -54,5 +54,5 @@ fn for_real(arguments: &RunArguments, ready: &Ready, terminal: &mut Terminal) ->
     telling.say(&format!("Run {}\n", kept.id));
     let mut replay = Replay::new(Arc::new(ready.code.clone()));
     let windows = clock::windows(&ready.code, &now);
-    drive_kept(&kept, &mut replay, &mut journal, Some(windows), &ready.loaded, telling)
+    drive_kept(&kept, &mut replay, &mut journal, From::Beginning(windows), &ready.loaded, telling)
 }

@@ -4,7 +4,9 @@ use super::Stepped;
 use super::eval::about;
 use super::event::{Answer, Ending, Greeting, NoteKind, Reply, Trouble, short};
 use super::state::{Awaiting, Baseline, Facts, State, Way, failed};
-use crate::code::{Builtin, Command, Failed, Guard, Instruction, Lenient, Output, ProcKind, Slot, Value};
+use crate::code::{
+    Builtin, Command, Effect as Kind, Failed, Guard, Instruction, Lenient, Output, ProcKind, Slot, Value,
+};
 
 /// The pause before a guest is asked again whether it is back, in milliseconds.
 const GUEST_PAUSE: u64 = 5_000;
@@ -14,6 +16,9 @@ impl State {
         let Some(awaiting) = self.fibers[i].awaiting.take() else { return };
         match (awaiting, answer) {
             (Awaiting::Output { host, slot }, Answer::Ran(result)) => self.command_ended(i, &host, slot, result, out),
+            (Awaiting::Unsettled { host, slot, message }, Answer::Ran(result)) => {
+                self.settle_unknown(i, &host, slot, message, result, out);
+            }
             (Awaiting::Look(guest), Answer::Ran(result)) => {
                 if let Some(facts) = self.read_look(i, &guest, result, Lenient::No, None, out) {
                     self.guest(i, &guest).facts = Some(facts);
@@ -309,7 +314,7 @@ impl State {
         let reply = match result {
             Ok(reply) => reply,
             Err(trouble) => {
-                self.command_troubled(i, &command, &guest, trouble, out);
+                self.command_troubled(i, &command, &guest, slot, trouble, out);
                 return;
             }
         };
@@ -351,8 +356,16 @@ impl State {
         self.fail(i, failed, out);
     }
 
-    fn command_troubled(&mut self, i: usize, command: &Command, guest: &str, trouble: Trouble, out: &mut Stepped) {
-        let reading = command.effect == crate::code::Effect::Read;
+    fn command_troubled(
+        &mut self,
+        i: usize,
+        command: &Command,
+        guest: &str,
+        slot: Option<Slot>,
+        trouble: Trouble,
+        out: &mut Stepped,
+    ) {
+        let reading = command.effect == Kind::Read;
         match &trouble {
             Trouble::Unreachable { .. } | Trouble::Refused { .. } => {
                 // Nothing was started.
@@ -370,9 +383,11 @@ impl State {
             Trouble::Unknown { host, why } if !reading => {
                 let message =
                     format!("`{}` was sent to `{host}`, and nobody knows what became of it: {why}", command.text);
-                let step = self.step_text(i);
-                let unknown = Failed { kind: "unknown".to_string(), message, step, code: -1, host: host.clone() };
-                self.unwind(i, Way::End(Ending::Unknown(unknown)), out);
+                let awaiting = Awaiting::Unsettled { host: host.clone(), slot, message: message.clone() };
+                // What became of a power command can be seen.
+                if !command.effect.is_power() || self.look(i, guest, awaiting, out).is_err() {
+                    self.end_unknown(i, slot, message, host, out);
+                }
                 return;
             }
             Trouble::Timeout { host, after } => {
@@ -387,6 +402,61 @@ impl State {
             Trouble::Unknown { .. } => {}
         }
         self.fail(i, blame(&trouble), out);
+    }
+
+    /// The guest was looked at because nobody knows what became of a power command. Where it is as the command was to
+    /// make it, the command was carried out; else that stays unknown.
+    fn settle_unknown(
+        &mut self,
+        i: usize,
+        host: &str,
+        slot: Option<Slot>,
+        message: String,
+        result: Result<Reply, Trouble>,
+        out: &mut Stepped,
+    ) {
+        let Some(command) = self.current_command(i) else { return };
+        let guest = self.subject(i);
+        let facts = match result {
+            Ok(reply) if reply.code == 0 => Facts::read(&reply.stdout),
+            Ok(reply) => {
+                let message = format!("{message}; it could not be looked at: {}", last_line(&reply));
+                return self.end_unknown(i, slot, message, host, out);
+            }
+            Err(trouble) => {
+                let message = format!("{message}; it could not be looked at: {}", trouble.text());
+                return self.end_unknown(i, slot, message, host, out);
+            }
+        };
+        let baseline = self.guest(i, &guest).baseline.clone();
+        let is_new = baseline.is_some_and(|baseline| baseline.process != facts.process);
+        let runs = facts.power == "running";
+        let carried_out = match command.effect {
+            Kind::PowerOn => runs,
+            Kind::PowerOff => facts.power == "stopped",
+            _ => runs && is_new,
+        };
+        let process = match (runs, is_new) {
+            (true, true) => ", in a new process",
+            (true, false) => ", in the process of before",
+            (false, _) => "",
+        };
+        let message = format!("{message}; `{guest}` is now {}{process}", facts.power);
+        self.guest(i, &guest).facts = Some(facts);
+        if !carried_out {
+            return self.end_unknown(i, slot, message, host, out);
+        }
+        self.note(i, NoteKind::Warned(format!("{message}, so it was carried out")), out);
+        if let Some(slot) = slot {
+            self.set(i, slot, Value::Output(Output::default()));
+        }
+    }
+
+    fn end_unknown(&mut self, i: usize, slot: Option<Slot>, message: String, host: &str, out: &mut Stepped) {
+        self.park(i, slot);
+        let step = self.step_text(i);
+        let unknown = Failed { kind: "unknown".to_string(), message, step, code: -1, host: host.to_string() };
+        self.unwind(i, Way::End(Ending::Unknown(unknown)), out);
     }
 
     /// Whether a probe is under way.

@@ -27,6 +27,17 @@ pub enum Event {
         /// What.
         answer: Answer,
     },
+    /// A person says what became of a command of which nobody knew: its guest goes on from there.
+    Resolved {
+        /// When.
+        at: u64,
+        /// The plan, as the report calls it.
+        plan: String,
+        /// The target that ended as unknown.
+        guest: String,
+        /// Whether the command was carried out; else it failed.
+        done: bool,
+    },
     /// A person wants the run to stop: nothing new is begun.
     Interrupt {
         /// When.

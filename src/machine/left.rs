@@ -43,6 +43,7 @@ impl State {
     fn unsettled(&mut self, i: usize, left: &Left, why: &str, out: &mut Stepped) {
         let Left { guest, host, text, .. } = left;
         let message = format!("`{text}` was left at work on `{host}`, and nothing else is done to `{guest}`: {why}");
+        self.park(i, None);
         let mut unknown = failed("unknown", message, host);
         unknown.step = self.step_text(i);
         self.unwind(i, Way::End(Ending::Unknown(unknown)), out);

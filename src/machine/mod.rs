@@ -9,6 +9,7 @@ mod execute;
 mod guards;
 mod identity;
 mod left;
+mod resolved;
 mod schedule;
 mod state;
 mod unwind;

@@ -32,6 +32,10 @@ impl State {
                     self.take_answer(fiber, answer, &mut out);
                 }
             }
+            Event::Resolved { at, plan, guest, done } => {
+                self.now = self.now.max(at);
+                self.resolved(&plan, &guest, done, &mut out);
+            }
             Event::Interrupt { at } => {
                 self.now = self.now.max(at);
                 self.interrupts += 1;
@@ -92,7 +96,7 @@ impl State {
     /// The effect of the changing command that a fiber waits for.
     fn changing(&self, i: usize) -> Option<Kind> {
         let fiber = &self.fibers[i];
-        let Some(Awaiting::Output { .. }) = &fiber.awaiting else { return None };
+        let Some(Awaiting::Output { .. } | Awaiting::Unsettled { .. }) = &fiber.awaiting else { return None };
         let frame = fiber.frames.last()?;
         match self.code.procs[frame.proc].instructions.get(frame.pc.checked_sub(1)?)? {
             Instruction::Run(command, _) if command.effect != Kind::Read => Some(command.effect),
@@ -147,6 +151,9 @@ impl State {
         let PlanRun { plan, first, end, parent, .. } = self.runs[run].clone();
         let Some(parent) = parent else { return };
         self.fibers[parent].awaiting = None;
+        if (first..end).any(|i| self.fibers[i].parked.is_some()) {
+            self.park(parent, None);
+        }
         let bad =
             (first..end).filter(|i| self.fibers[*i].ended.as_ref().is_some_and(|ending| !ending.is_good())).count();
         if self.interrupts > 0 {
@@ -350,6 +357,9 @@ impl State {
         fiber.handlers.clear();
         fiber.pendings.clear();
         fiber.waits.clear();
+        if ending.is_good() {
+            fiber.parked = None;
+        }
         fiber.ended = Some(ending.clone());
         self.note(i, NoteKind::Finished(ending), out);
     }

@@ -83,8 +83,21 @@ pub(super) struct Fiber {
     pub(super) lock_until: Option<u64>,
     /// What is said of an agent that does not answer, while the driver is asked whether its guest is paused.
     pub(super) silent: Option<String>,
+    /// Where it was when nobody knew what had become of a command, or when a plan that it ran ended so: a person may say.
+    pub(super) parked: Option<Box<Parked>>,
     /// What the last probe's command said, for the message when a wait runs out.
     pub(super) last_said: String,
+}
+
+/// Where a fiber was, so that it can go on there.
+#[derive(Clone, Debug)]
+pub(super) struct Parked {
+    pub(super) frames: Vec<Frame>,
+    pub(super) handlers: Vec<Handler>,
+    pub(super) waits: Vec<Wait>,
+    pub(super) pendings: Vec<Pending>,
+    /// Where the output of the command was to go.
+    pub(super) slot: Option<Slot>,
 }
 
 /// A procedure under way.
@@ -150,6 +163,8 @@ pub(super) enum Awaiting {
     Nothing,
     /// The output of a command.
     Output { host: String, slot: Option<Slot> },
+    /// A look that may tell what became of a power command.
+    Unsettled { host: String, slot: Option<Slot>, message: String },
     /// A look for a probe.
     PowerProbe(crate::code::Builtin, Slot, Lenient, String),
     /// A look for a guard.

@@ -41,7 +41,7 @@ pub async fn begin<W: World, J: Journal, I: Future<Output = ()>>(
     go_on(replay, world, journal, events, interrupts, tell).await
 }
 
-/// Goes on with a run whose events were read again.
+/// Goes on with a run whose events were read again; `events` have happened since.
 ///
 /// # Errors
 /// When the journal could not be written: nothing was begun after that.
@@ -49,13 +49,14 @@ pub async fn resume<W: World, J: Journal, I: Future<Output = ()>>(
     replay: &mut Replay,
     world: &mut W,
     journal: &mut J,
+    events: Vec<Event>,
     interrupts: impl FnMut() -> I,
     tell: impl FnMut(&Note),
 ) -> Result<(), String> {
     for (id, effect) in replay.open(world.now()) {
         world.begin_again(id, effect);
     }
-    go_on(replay, world, journal, Vec::new(), interrupts, tell).await
+    go_on(replay, world, journal, events, interrupts, tell).await
 }
 
 async fn go_on<W: World, J: Journal, I: Future<Output = ()>>(

@@ -111,7 +111,7 @@ fn go_on(code: &Arc<Code>, lab: Lab, mut events: Vec<Event>, with_points: bool) 
     let never = std::future::pending;
     let ended = runtime.block_on(async {
         if began {
-            resume(&mut replay, &mut site, &mut journal, never, tell).await
+            resume(&mut replay, &mut site, &mut journal, Vec::new(), never, tell).await
         } else {
             begin(&mut replay, &mut site, &mut journal, plans::windows(code), never, tell).await
         }

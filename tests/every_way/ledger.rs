@@ -36,8 +36,11 @@ pub(crate) struct Ledger {
     pub(crate) at_work: usize,
     /// The end of one of those will never be known.
     pub(crate) lost: bool,
-    /// The connection of a power command was lost; whether the guest was looked at since.
+    /// The connection of a power command was lost; whether the guest was looked at since, and was not as that command
+    /// was to make it.
     pub(crate) unknown: Option<bool>,
+    /// That command, and the boot before it.
+    lost_verb: Option<(Verb, u32)>,
     /// Since it went off, the last that was tried to start it failed for the world's sake.
     pub(crate) start_failed: bool,
     /// A look has shown what forbids to touch it: another guest, or a lock.
@@ -63,6 +66,7 @@ impl Ledger {
             at_work: 0,
             lost: false,
             unknown: None,
+            lost_verb: None,
             start_failed: false,
             forbidden: false,
             found_off: !was_on,
@@ -89,8 +93,8 @@ impl Ledger {
                 self.right = *right;
                 self.unlocked = !locked;
                 self.forbidden = !right || *locked;
-                if let Some(looked) = &mut self.unknown {
-                    *looked = true;
+                if self.unknown.is_some() {
+                    self.unknown = (!self.shows_what_was_lost()).then_some(true);
                 }
             }
             Seen::Ping { boot, answered, .. } => {
@@ -144,6 +148,17 @@ impl Ledger {
         self.start_failed = verb == Verb::Start && fate != Fate::Works;
         if matches!(fate, Fate::LostIdle | Fate::LostDone) {
             self.unknown = Some(false);
+            self.lost_verb = Some((verb, self.boot));
+        }
+    }
+
+    /// Whether the guest is as the power command was to make it whose connection was lost.
+    fn shows_what_was_lost(&self) -> bool {
+        match self.lost_verb {
+            Some((Verb::Start, _)) => self.running,
+            Some((Verb::Stop | Verb::Shutdown, _)) => !self.running,
+            Some((Verb::Reboot | Verb::Reset, before)) => self.running && self.boot != before,
+            None => false,
         }
     }
 

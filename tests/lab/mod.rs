@@ -59,8 +59,13 @@ fn checked(plan: &str, sources: &mut Sources) -> check::Checked {
     let places = ["inventory".to_string()];
     let request = inventory::Request { sources: &places, ..inventory::Request::default() };
     let inventory = inventory::load(&files, &request, sources, &mut problems);
-    let request =
-        Request { name: "test.plan".to_string(), text: plan.to_string(), one_plan: true, ..Request::default() };
+    let request = Request {
+        name: "test.plan".to_string(),
+        text: plan.to_string(),
+        plan: plan.contains("plan main ").then(|| "main".to_string()),
+        one_plan: true,
+        ..Request::default()
+    };
     check::check(&files, sources, &inventory, &Site::default(), &request, problems)
 }
 
