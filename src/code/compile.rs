@@ -17,7 +17,7 @@ const VERIFY_AGENT: u64 = 300_000;
 /// Compiles a program.
 pub fn compile(program: &Program, sources: &Sources) -> Code {
     let procs = program.procs.iter().map(|proc| Compiler::new(sources, proc).proc(proc)).collect();
-    Code {
+    let mut code = Code {
         entry: program.entry.0,
         plans: program
             .plans
@@ -31,6 +31,7 @@ pub fn compile(program: &Program, sources: &Sources) -> Code {
                 longest: plan.longest.clone(),
                 altogether: plan.altogether,
                 costliest: plan.costliest.map(|(span, ms)| (mark(sources, span), ms)),
+                changes: false,
                 verify: plan.verify,
                 reaches: plan.reaches.clone(),
                 hands_off: plan.hands_off.clone(),
@@ -47,7 +48,11 @@ pub fn compile(program: &Program, sources: &Sources) -> Code {
             })
             .collect(),
         controller: program.controller.clone(),
+    };
+    for plan in 0..code.plans.len() {
+        code.plans[plan].changes = code.changes(code.plans[plan].body);
     }
+    code
 }
 
 struct Compiler<'s> {
@@ -92,6 +97,7 @@ impl<'s> Compiler<'s> {
 
     /// The body of a plan: whatever way it ends, every guest whose power it changed is looked after.
     fn body(&mut self, steps: &[Step]) {
+        self.emit(I::Claim(Expr::Slot(Slot(0))));
         let guarded = self.emit(I::Try(None, None));
         self.block(steps);
         self.emit(I::EndTry);

@@ -56,6 +56,8 @@ pub struct Plan {
     pub altogether: u64,
     /// The statement that can take longest, and how long, in milliseconds.
     pub costliest: Option<(Mark, u64)>,
+    /// Whether it changes anything.
+    pub changes: bool,
     /// Whether a success can leave a guest to be verified.
     pub verify: bool,
     /// The hosts to which it opens connections, each with the users that are needed there besides the one who logs in.
@@ -163,6 +165,8 @@ pub enum Instruction {
     Return(Option<Expr>),
     /// Another plan, with the values of its parameters.
     RunPlan(usize, Vec<Expr>),
+    /// Where the plan changes anything: from here on no other run acts on the subject, nor holds a lock of the plan.
+    Claim(Expr),
     /// The subject is meant to be off.
     KeepOff(Expr),
     /// A guard.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Callee, Code, Expr, Instruction as I, Proc, SecretSource, TimeOut, Value};
+use super::{Callee, Code, Effect, Expr, Instruction as I, Proc, SecretSource, TimeOut, Value};
 
 impl Code {
     /// The environment variables from which the plan that runs takes secrets, or a plan or procedure that it reaches.
@@ -18,8 +18,35 @@ impl Code {
 
     /// The body of the plan that runs, and every procedure that it or a plan of its own can call.
     pub fn reached(&self) -> Vec<&Proc> {
+        self.reached_from(self.plan().body)
+    }
+
+    /// Whether a body, or what it calls, changes anything by itself. The verification after it does so only where
+    /// something else did.
+    pub(super) fn changes(&self, body: usize) -> bool {
+        let is_change = |instruction: &I| matches!(instruction, I::Run(command, _) if command.effect != Effect::Read);
+        let Some(proc) = self.procs.get(body) else { return false };
+        let own = proc.instructions.iter().take_while(|instruction| !matches!(instruction, I::Disrupted(_)));
+        let mut called = BTreeSet::new();
+        for instruction in own {
+            match instruction {
+                instruction if is_change(instruction) => return true,
+                I::Call(Callee::Proc(id), ..) => {
+                    called.insert(id.0);
+                }
+                I::Call(Callee::Driver(name), ..) => {
+                    called.extend(self.drivers.values().filter_map(|driver| driver.procs.get(name)).copied());
+                }
+                _ => {}
+            }
+        }
+        let mut reached = called.into_iter().flat_map(|id| self.reached_from(id));
+        reached.any(|proc| proc.instructions.iter().any(is_change))
+    }
+
+    fn reached_from(&self, body: usize) -> Vec<&Proc> {
         let mut seen = BTreeSet::new();
-        let mut open = vec![self.plan().body];
+        let mut open = vec![body];
         while let Some(id) = open.pop() {
             let Some(proc) = self.procs.get(id).filter(|_| seen.insert(id)) else { continue };
             for instruction in &proc.instructions {
@@ -68,6 +95,7 @@ fn values(instruction: &I) -> Vec<&Expr> {
         | I::EndTry
         | I::EndFinally
         | I::EndRetry
+        | I::Claim(_)
         | I::KeepOff(_)
         | I::Guard(..)
         | I::Settled(_)

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::request::{self, Request};
 use super::{GoesOn, Hosts};
 use crate::code::SecretSource;
-use crate::machine::{Answer, Datum, Effect, EffectId, Greeting, Reply, Run, Trouble};
+use crate::machine::{Answer, Claimed, Datum, Effect, EffectId, Greeting, Reply, Run, Trouble};
 use crate::run::World;
 
 /// How long an HTTP address may take to answer.
@@ -127,8 +127,9 @@ async fn carry_out(
             let desk = desk.clone();
             Answer::Confirmed(tokio::task::spawn_blocking(move || desk.confirm(&question)).await.unwrap_or(false))
         }
+        Effect::Claim(_) => Answer::Claimed(Ok(Claimed::Granted)),
         // Done at once, before anything else is begun.
-        Effect::Forget { .. } => Answer::Slept,
+        Effect::Forget { .. } | Effect::Release(_) => Answer::Slept,
     };
     (answer, None)
 }

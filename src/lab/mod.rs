@@ -13,7 +13,7 @@ mod services;
 use std::collections::BTreeMap;
 
 use crate::code::Code;
-use crate::machine::{Answer, Effect, EffectId, Greeting, Purpose, Reply, Run, Trouble};
+use crate::machine::{Answer, Claim, Claimed, Effect, EffectId, Greeting, Purpose, Reply, Run, Trouble};
 use crate::run::World;
 pub use machine::{Machine, Unit};
 use operations::Operation;
@@ -189,8 +189,17 @@ impl Lab {
                 self.answer(0, id, Answer::Notified(None));
             }
             Effect::Confirm { .. } => self.answer(0, id, Answer::Confirmed(true)),
-            Effect::Forget { .. } => {}
+            Effect::Claim(claim) => self.claim(id, &claim),
+            Effect::Release(_) | Effect::Forget { .. } => {}
         }
+    }
+
+    fn claim(&mut self, id: EffectId, claim: &Claim) {
+        let answer = match self.machines.get(&claim.subject).and_then(|machine| machine.claimed_by.clone()) {
+            Some(by) => Claimed::Held(by),
+            None => Claimed::Granted,
+        };
+        self.answer(0, id, Answer::Claimed(Ok(answer)));
     }
 
     fn connect(&self, host: &str) -> (u64, Result<Greeting, Trouble>) {

@@ -16,6 +16,7 @@ impl State {
         let Some(awaiting) = self.fibers[i].awaiting.take() else { return };
         match (awaiting, answer) {
             (Awaiting::Output { host, slot }, Answer::Ran(result)) => self.command_ended(i, &host, slot, result, out),
+            (Awaiting::Claimed(claim), Answer::Claimed(answer)) => self.claimed(i, claim, answer, out),
             (Awaiting::Unsettled { host, slot, message }, Answer::Ran(result)) => {
                 self.settle_unknown(i, &host, slot, message, result, out);
             }
@@ -492,7 +493,7 @@ impl State {
 }
 
 /// A trouble as a failure: the host that failed is the one blamed.
-fn blame(trouble: &Trouble) -> Failed {
+pub(super) fn blame(trouble: &Trouble) -> Failed {
     match trouble {
         Trouble::Unreachable { host, why } => {
             failed("unreachable", format!("`{host}` can not be reached: {why}"), host)

@@ -29,6 +29,13 @@ impl State {
             }
         };
         let reading = command.effect == Kind::Read;
+        if !reading {
+            let subject = self.subject(i);
+            let claim = self.claim_on(i, &subject);
+            if !self.claim(i, claim, out) {
+                return Ok(());
+            }
+        }
         let within = match command.within.as_ref().map(|within| self.eval(i, within)).transpose()? {
             Some(Value::Duration(ms)) => ms,
             _ if reading => READING,

@@ -86,6 +86,10 @@ pub enum Effect {
         /// The question.
         question: String,
     },
+    /// No other run is to act on a guest, or to hold a named lock, until this one ends or is long silent.
+    Claim(Claim),
+    /// What was claimed is free again. No answer is awaited.
+    Release(Claim),
     /// Connections to a host are dropped: its power is about to change. No answer is awaited.
     Forget {
         /// The host.
@@ -104,6 +108,8 @@ impl Effect {
             | Effect::Http { .. }
             | Effect::Sleep { .. }
             | Effect::Confirm { .. }
+            | Effect::Claim(_)
+            | Effect::Release(_)
             | Effect::Forget { .. } => false,
         }
     }
@@ -128,6 +134,17 @@ pub struct Run {
     pub operation: Option<Operation>,
     /// Why it is run.
     pub purpose: Purpose,
+}
+
+/// A claim, kept where it means something.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Claim {
+    /// The host that keeps it: a guest's hypervisor where the plan acts there, else the host itself.
+    pub host: String,
+    /// The user as whom the plan acts there.
+    pub user: Option<String>,
+    /// The guest or host, or `lock/` and the name of a lock.
+    pub subject: String,
 }
 
 /// What makes a changing command one that is never started twice.
@@ -184,6 +201,17 @@ pub enum Answer {
     Notified(Option<String>),
     /// To `Confirm`.
     Confirmed(bool),
+    /// To `Claim`.
+    Claimed(Result<Claimed, Trouble>),
+}
+
+/// What became of a claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Claimed {
+    /// It holds.
+    Granted,
+    /// Another run's holds: who that is, which run, since when.
+    Held(String),
 }
 
 /// What a command that ended gave.

@@ -230,6 +230,10 @@ impl State {
                 self.fibers[i].awaiting = Some(Awaiting::Plan);
                 self.begin_plan(*plan, Some(i), values, out);
             }
+            I::Claim(guest) => {
+                let guest = self.host_of(i, guest)?;
+                self.claim_all(i, &guest, out);
+            }
             I::KeepOff(guest) => {
                 let guest = self.host_of(i, guest)?;
                 self.guest(i, &guest).keep_off = true;

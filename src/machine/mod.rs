@@ -2,6 +2,7 @@
 //! say; it knows no clock, no file and no connection, so the same events always give the same run.
 
 mod answers;
+mod claims;
 mod commands;
 mod eval;
 mod event;
@@ -17,7 +18,7 @@ mod unwind;
 use crate::code::{Code, Expr, Value};
 pub use commands::{words, words_of};
 pub use event::{
-    Answer, Datum, Effect, EffectId, Ending, Event, Greeting, Note, NoteKind, Operation, Purpose, Reply, Run, Trouble,
+    Answer, Claim, Claimed, Datum, Effect, EffectId, Ending, Event, Greeting, Note, NoteKind, Operation, Purpose, Reply, Run, Trouble,
     short,
 };
 pub use state::{Facts, GuestState, State};

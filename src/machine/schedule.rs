@@ -361,6 +361,7 @@ impl State {
             fiber.parked = None;
         }
         fiber.ended = Some(ending.clone());
+        self.release(i, &ending, out);
         self.note(i, NoteKind::Finished(ending), out);
     }
 

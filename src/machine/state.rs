@@ -1,9 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{EffectId, Ending};
+use super::event::{Claim, EffectId, Ending};
 use crate::code::{Code, Failed, Lenient, Slot, Value};
 
 /// A run: the code, and where each guest is in it.
@@ -19,6 +19,8 @@ pub struct State {
     pub(super) windows: Vec<Vec<(i64, i64)>>,
     /// Changing commands that were at work when their time was out.
     pub(super) left: BTreeMap<EffectId, Left>,
+    /// What this run has claimed.
+    pub(super) claims: BTreeSet<Claim>,
     /// How often a person wanted the run to stop.
     pub(super) interrupts: u32,
 }
@@ -161,6 +163,8 @@ pub(super) struct Wait {
 pub(super) enum Awaiting {
     /// Goes on.
     Nothing,
+    /// Whether nobody else acts on something; then the instruction that asked for it comes again.
+    Claimed(Claim),
     /// The output of a command.
     Output { host: String, slot: Option<Slot> },
     /// A look that may tell what became of a power command.
@@ -302,6 +306,7 @@ impl State {
             runs: Vec::new(),
             windows: Vec::new(),
             left: BTreeMap::new(),
+            claims: BTreeSet::new(),
             interrupts: 0,
         }
     }

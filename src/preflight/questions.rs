@@ -262,6 +262,7 @@ impl Asking {
             altogether: 0,
             costliest: None,
             verify: false,
+            changes: false,
             reaches: IndexMap::new(),
             hands_off: Vec::new(),
             targets,

@@ -274,6 +274,7 @@ impl View<'_> {
             | I::Notify(..)
             | I::Confirm(_)
             | I::Return(_)
+            | I::Claim(_)
             | I::KeepOff(_)
             | I::JumpIfDisrupted(..)
             | I::JumpUnlessProves(..)

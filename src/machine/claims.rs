@@ -1,0 +1,115 @@
+//! Claims: what a run acts on, no other does.
+
+use super::Stepped;
+use super::event::{Claim, Claimed, Effect, Ending, Trouble};
+use super::state::{Awaiting, State};
+
+/// What the subject of a named lock begins with.
+const LOCK: &str = "lock/";
+
+impl State {
+    /// Claims the locks of a fiber's plan and the guest. Where something has to be asked for, the instruction comes again.
+    pub(super) fn claim_all(&mut self, i: usize, guest: &str, out: &mut Stepped) {
+        let plan = self.runs[self.fibers[i].run].plan;
+        let header = &self.code.plans[plan];
+        if !header.changes {
+            return;
+        }
+        let here = self.code.controller.clone().unwrap_or_else(|| "controller".to_string());
+        let locks = header.schedule.locks.iter();
+        let lock = |name: &String| Claim { host: here.clone(), user: None, subject: format!("{LOCK}{name}") };
+        let claims: Vec<Claim> = locks.map(lock).chain([self.claim_on(i, guest)]).collect();
+        for claim in claims {
+            if !self.claim(i, claim, out) {
+                return;
+            }
+        }
+    }
+
+    /// The claim on a guest or host, kept where the plan acts on it.
+    pub(super) fn claim_on(&self, i: usize, guest: &str) -> Claim {
+        let plan = self.runs[self.fibers[i].run].plan;
+        let reaches = &self.code.plans[plan].reaches;
+        let as_root = |host: &str| reaches.get(host).is_some_and(|users| users.iter().any(|user| user == "root"));
+        let hypervisor = self.code.hosts.get(guest).and_then(|facts| facts.hypervisor.clone());
+        let host = hypervisor.filter(|host| as_root(host)).unwrap_or_else(|| guest.to_string());
+        let user = as_root(&host).then(|| "root".to_string());
+        Claim { host, user, subject: guest.to_string() }
+    }
+
+    /// Whether something is claimed already; else it is asked for, and the instruction comes again.
+    pub(super) fn claim(&mut self, i: usize, claim: Claim, out: &mut Stepped) -> bool {
+        if self.claims.contains(&claim) {
+            return true;
+        }
+        let here = self.fibers[i].frames.last().map_or(0, |frame| frame.pc.saturating_sub(1));
+        self.jump(i, here);
+        self.ask(i, Effect::Claim(claim.clone()), Awaiting::Claimed(claim), out);
+        false
+    }
+
+    pub(super) fn claimed(
+        &mut self,
+        i: usize,
+        claim: Claim,
+        answer: Result<Claimed, Trouble>,
+        out: &mut Stepped,
+    ) {
+        let Claim { host, subject, .. } = &claim;
+        let what = match subject.strip_prefix(LOCK) {
+            Some(name) => format!("the lock \"{name}\""),
+            None => format!("`{subject}`"),
+        };
+        let why = match answer {
+            Ok(Claimed::Granted) => {
+                self.claims.insert(claim);
+                return;
+            }
+            Ok(Claimed::Held(by)) => {
+                format!("claim: {what} is held by {by}; wait until that run is over, or look at it with `hostler show`")
+            }
+            // Without the host nothing is done either; but it is the host that is to blame.
+            Err(trouble @ (Trouble::Unreachable { .. } | Trouble::Timeout { .. } | Trouble::Unknown { .. })) => {
+                let blamed = super::answers::blame(&trouble);
+                self.fail(i, blamed, out);
+                return;
+            }
+            Err(Trouble::Refused { why, .. }) => format!("claim: {what} can not be claimed on `{host}`: {why}"),
+        };
+        let host = host.clone();
+        self.refuse(i, why, &host, out);
+    }
+
+    /// A fiber is at its end: what it alone acted on is free. A guest of which nobody knows is left to the claim's time.
+    pub(super) fn release(&mut self, i: usize, ending: &Ending, out: &mut Stepped) {
+        if matches!(ending, Ending::Unknown(_)) {
+            return;
+        }
+        let run = self.fibers[i].run;
+        let is_last = |state: &State| {
+            let fibers = state.runs[run].first..state.runs[run].end;
+            fibers.into_iter().all(|other| other == i || state.fibers[other].ended.is_some())
+        };
+        let host = self.fibers[i].host.clone();
+        let locks = is_last(self);
+        let free: Vec<Claim> = self
+            .claims
+            .iter()
+            .filter(|claim| claim.subject == host || (locks && !self.at_work_on(&claim.subject)))
+            .filter(|claim| !self.left.values().any(|left| left.guest == claim.subject))
+            .cloned()
+            .collect();
+        for claim in free {
+            self.claims.remove(&claim);
+            self.tell(Effect::Release(claim), out);
+        }
+    }
+
+    /// Whether a fiber of another plan is under way for a subject, or ended so that nobody knows.
+    fn at_work_on(&self, subject: &str) -> bool {
+        self.fibers.iter().any(|fiber| {
+            let is_open = fiber.begun && fiber.ended.is_none() || matches!(fiber.ended, Some(Ending::Unknown(_)));
+            is_open && fiber.host == subject
+        })
+    }
+}
