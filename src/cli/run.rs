@@ -12,7 +12,7 @@ use super::ready::{Ready, ready};
 use super::terminal::Terminal;
 use super::{REFUSED, clock, endpoints, lab, site};
 use crate::code::{Code, Instruction};
-use crate::hosts::{Hosts, HostsWorld, Options};
+use crate::hosts::{self, Hosts, HostsWorld, Options};
 use crate::machine::Note;
 use crate::report::{Summary, line};
 use crate::run::drive;
@@ -88,14 +88,15 @@ pub(super) fn world(loaded: &site::Loaded, yes: bool) -> Result<HostsWorld, Stri
     let (endpoints, become_users) = endpoints::endpoints(&loaded.inventory, &loaded.vault);
     // A hypervisor restarts several guests at the same time; one guest's steps follow each other anyway.
     let options = Options { changing_at_once: CHANGING_AT_ONCE, ..Options::default() };
-    let hosts = Hosts::new(endpoints, options).map_err(|error| error.to_string())?;
+    let reached = Hosts::new(endpoints, options).map_err(|error| error.to_string())?;
     let desk = Controller {
         channels: loaded.site.notify.clone(),
         inventory: loaded.inventory.clone(),
         vault: loaded.vault.clone(),
         yes,
     };
-    Ok(HostsWorld::new(Arc::new(hosts), Arc::new(desk), become_users))
+    let run = hosts::run_id().map_err(|error| error.to_string())?;
+    Ok(HostsWorld::new(Arc::new(reached), Arc::new(desk), become_users, &run))
 }
 
 /// Ctrl-C, and the signal that a service manager sends. A signal between two waits is kept.

@@ -30,6 +30,9 @@ pub struct Options {
     pub opening_at_once: usize,
     /// How many changing commands run on one host at the same time.
     pub changing_at_once: usize,
+    /// Code for the points that the courier's programs name, by the name of the point. Only tests have a use for it.
+    #[doc(hidden)]
+    pub points: Vec<(String, String)>,
 }
 
 impl Default for Options {
@@ -43,6 +46,7 @@ impl Default for Options {
             alive_interval: Duration::from_secs(10),
             opening_at_once: 32,
             changing_at_once: 1,
+            points: Vec::new(),
         }
     }
 }

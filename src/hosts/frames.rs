@@ -26,6 +26,13 @@ pub(super) enum Frame {
     NoRoom,
     /// A command ended.
     Reply(Ended),
+    /// Something else is said about a request, in words.
+    Words {
+        /// The request's id.
+        id: u64,
+        /// What.
+        words: Vec<String>,
+    },
 }
 
 /// A command that ended, its output capped.
@@ -147,6 +154,10 @@ impl Frames {
                     Greeting { boot_id: known(boot), uptime: uptime.parse().unwrap_or(0.0), user: user.join(" ") };
                 Ok(Some(Frame::Hello { greeting, uid: known(uid) }))
             }
+            (Within::Nothing, ["a", id, words @ ..]) => match id.parse() {
+                Ok(id) => Ok(Some(Frame::Words { id, words: words.iter().map(ToString::to_string).collect() })),
+                Err(_) => Err(Broken("an answer without its number")),
+            },
             (Within::Nothing, ["no-room"]) => Ok(Some(Frame::NoRoom)),
             _ => Err(Broken("a mark out of its order")),
         }

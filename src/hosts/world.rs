@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::request::{self, Request};
-use super::{GoesOn, Hosts};
+use super::Hosts;
+use super::request::{self, Operation, Request};
 use crate::code::SecretSource;
 use crate::machine::{Answer, Datum, Effect, EffectId, Greeting, Reply, Run, Trouble};
 use crate::run::World;
@@ -31,6 +31,8 @@ pub trait Desk: Send + Sync + 'static {
 pub struct HostsWorld {
     hosts: Arc<Hosts>,
     desk: Arc<dyn Desk>,
+    /// The run's id, from which the ids of its operations follow.
+    run: Arc<str>,
     /// Users that a host's commands become where the plan names none (`ansible_become`).
     become_users: Arc<BTreeMap<String, String>>,
     began: Instant,
@@ -41,12 +43,18 @@ pub struct HostsWorld {
 }
 
 impl HostsWorld {
-    /// A world over these hosts.
-    pub fn new(hosts: Arc<Hosts>, desk: Arc<dyn Desk>, become_users: BTreeMap<String, String>) -> HostsWorld {
+    /// A world over these hosts, for the run of this id.
+    pub fn new(
+        hosts: Arc<Hosts>,
+        desk: Arc<dyn Desk>,
+        become_users: BTreeMap<String, String>,
+        run: &str,
+    ) -> HostsWorld {
         let (send, receive) = mpsc::unbounded_channel();
         HostsWorld {
             hosts,
             desk,
+            run: run.into(),
             become_users: Arc::new(become_users),
             began: Instant::now(),
             under_way: 0,
@@ -64,15 +72,30 @@ impl World for HostsWorld {
         }
         self.under_way += 1;
         let (hosts, desk, send) = (self.hosts.clone(), self.desk.clone(), self.send.clone());
-        let become_users = self.become_users.clone();
+        let (become_users, run) = (self.become_users.clone(), self.run.clone());
         tokio::spawn(async move {
             // Nobody listens only when the run is over.
             let say = |answer, more| drop(send.send((id, answer, more)));
-            let (answer, left) = carry_out(&hosts, &desk, &become_users, effect).await;
-            say(answer, left.is_some());
+            let command = match effect {
+                Effect::Run(command) => *command,
+                other => {
+                    say(carry_out(&hosts, &desk, other).await, false);
+                    return;
+                }
+            };
+            let request = match request(desk.as_ref(), &become_users, &run, command) {
+                Ok(request) => request,
+                Err(why) => {
+                    say(Answer::Ran(Err(Trouble::Refused { host: "controller".to_string(), why })), false);
+                    return;
+                }
+            };
+            let (result, left) = hosts.run_or_leave(&request).await;
+            say(Answer::Ran(result.map(reply).map_err(trouble)), left.is_some());
             if let Some(left) = left {
                 say(Answer::EndedLate(hosts.end_of(left).await.map(reply).map_err(trouble)), false);
             }
+            hosts.acknowledge(&request);
         });
     }
 
@@ -90,18 +113,9 @@ impl World for HostsWorld {
     }
 }
 
-/// The answer to an effect, and what goes on after it.
-async fn carry_out(
-    hosts: &Hosts,
-    desk: &Arc<dyn Desk>,
-    become_users: &BTreeMap<String, String>,
-    effect: Effect,
-) -> (Answer, Option<GoesOn>) {
-    let answer = match effect {
-        Effect::Run(run) => {
-            let (result, left) = command(hosts, desk.as_ref(), become_users, *run).await;
-            return (Answer::Ran(result.map(reply).map_err(trouble)), left);
-        }
+/// The answer to an effect that is no command.
+async fn carry_out(hosts: &Hosts, desk: &Arc<dyn Desk>, effect: Effect) -> Answer {
+    match effect {
         Effect::Reach { host } => Answer::Reached(hosts.greet_fresh(&host).await.map(greeting).map_err(trouble)),
         Effect::Port { host, port } => Answer::Truth(hosts.port(&host, port).await.map_err(trouble)),
         Effect::Http { url } => {
@@ -120,39 +134,37 @@ async fn carry_out(
             let desk = desk.clone();
             Answer::Confirmed(tokio::task::spawn_blocking(move || desk.confirm(&question)).await.unwrap_or(false))
         }
-        // Done at once, before anything else is begun.
-        Effect::Forget { .. } => Answer::Slept,
-    };
-    (answer, None)
-}
-
-async fn command(
-    hosts: &Hosts,
-    desk: &dyn Desk,
-    become_users: &BTreeMap<String, String>,
-    run: Run,
-) -> (Result<request::Reply, request::Trouble>, Option<GoesOn>) {
-    match request(desk, become_users, run) {
-        Ok(request) => hosts.run_or_leave(&request).await,
-        Err(why) => (Err(request::Trouble::Refused { host: "controller".to_string(), why }), None),
+        // The one is done at once, before anything else is begun, and the other is no matter of this.
+        Effect::Forget { .. } | Effect::Run(_) => Answer::Slept,
     }
 }
 
 /// The request that a command is, with the secrets that it needs; else why one of these is not there.
-fn request(desk: &dyn Desk, become_users: &BTreeMap<String, String>, run: Run) -> Result<Request, String> {
+fn request(
+    desk: &dyn Desk,
+    become_users: &BTreeMap<String, String>,
+    run_id: &str,
+    run: Run,
+) -> Result<Request, String> {
     let text = |datum: Datum| match datum {
         Datum::Text(text) => Ok(text),
         Datum::Secret(source) => desk.secret(&source),
     };
     let env = run.env.into_iter().map(|(name, datum)| Ok((name, text(datum)?))).collect::<Result<_, String>>()?;
+    let within = Duration::from_millis(run.within);
+    let operation = run.operation.map(|operation| Operation {
+        not_after: within,
+        own_power: operation.effect.is_power() && operation.subject == run.host,
+        ..Operation::of_step(run_id, &operation.step, &run.host, &operation.subject)
+    });
     Ok(Request {
         user: run.user.or_else(|| become_users.get(&run.host).cloned()),
         host: run.host,
         argv: run.argv,
         env,
         stdin: run.stdin.map(text).transpose()?.unwrap_or_default().into_bytes(),
-        within: Duration::from_millis(run.within),
-        reading: run.operation.is_none(),
+        within,
+        operation,
     })
 }
 
