@@ -47,7 +47,8 @@ claim() {
   rm -f "$g/new.$N-$id"
   token=$((token - 1000000000))
   # Whoever is at work now has looked at the claims before this one was made.
-  if at_work; then
+  last at
+  if works "$v"; then
     o=$S/ops/$w
     l=$w
     known

@@ -34,7 +34,6 @@ pub struct GoesOn {
     operation: Operation,
     started: Instant,
     asked: Option<Asked>,
-    turn: Turn,
 }
 
 /// What a host has said of an operation.
@@ -79,7 +78,7 @@ impl Hosts {
             Ok(begun) => begun,
             Err(trouble) => return (Err(trouble), None),
         };
-        let work = Work { hosts: self, request, operation, endpoint, turn, started: Instant::now() };
+        let work = Work { hosts: self, request, operation, endpoint, turn: Some(turn), started: Instant::now() };
         work.carry_out(session).await
     }
 
@@ -88,9 +87,9 @@ impl Hosts {
     /// # Errors
     /// When it turns out not to have been started, when its host has lost it, or when its host is silent for an hour.
     pub async fn end_of(&self, left: GoesOn) -> Result<Reply, Trouble> {
-        let GoesOn { request, operation, started, asked, turn } = left;
+        let GoesOn { request, operation, started, asked } = left;
         let endpoint = self.endpoint(&request.host)?;
-        let work = Work { hosts: self, request: &request, operation: &operation, endpoint, turn, started };
+        let work = Work { hosts: self, request: &request, operation: &operation, endpoint, turn: None, started };
         work.end(asked).await
     }
 
@@ -115,7 +114,8 @@ struct Work<'a> {
     request: &'a Request,
     operation: &'a Operation,
     endpoint: &'a Endpoint,
-    turn: Turn,
+    /// Kept by the session too, until the host has answered; what goes on after that has none.
+    turn: Option<Turn>,
     started: Instant,
 }
 
@@ -226,7 +226,7 @@ impl Work<'_> {
                 None => match self.connect().await {
                     Ok(session) => {
                         let line = |id| courier::attach_line(id, &self.operation.id);
-                        let mut asked = session.operate(Some(self.turn.clone()), line);
+                        let mut asked = session.operate(self.turn.clone(), line);
                         (asked.answer().await.map_err(|lost| lost.end.why), true)
                     }
                     Err(trouble) => (Err(sentence(trouble)), false),
@@ -269,7 +269,7 @@ impl Work<'_> {
     fn submit(&self, session: &Arc<Session>) -> Asked {
         let latest = self.operation.not_after.saturating_sub(self.started.elapsed()).as_millis();
         let line = |id| courier::operation_line(id, self.request, self.operation, latest);
-        session.operate(Some(self.turn.clone()), line)
+        session.operate(self.turn.clone(), line)
     }
 
     fn found(&self, said: Said) -> Found {
@@ -323,7 +323,7 @@ impl Work<'_> {
         // What it was started with is not needed any more.
         let request = Request { env: Vec::new(), stdin: Vec::new(), ..self.request.clone() };
         let operation = self.operation.clone();
-        GoesOn { request, operation, started: self.started, asked, turn: self.turn.clone() }
+        GoesOn { request, operation, started: self.started, asked }
     }
 
     fn refused(&self, why: String) -> Trouble {

@@ -19,7 +19,8 @@
 #   ops/OPERATION/request          what it is; brought to the disk before anything is done
 #   ops/OPERATION/runner.*         the owners that wanted to start it
 #   ops/OPERATION/started          the owner that did, or `cancelled`: the gate, which opens once
-#   ops/OPERATION/{out,err,rc}     what it printed, and its exit status when it has ended
+#   ops/OPERATION/{out,err}        what it printed
+#   ops/OPERATION/rc.*             of the owner that started it: `CODE end`, when it has ended
 #   ops/OPERATION/fetched          since when the controller has that
 #   guests/SUBJECT/at.N            the owners that were at work on the subject
 #   guests/SUBJECT/claim.N         its claims; N - 1000000000 is the token
@@ -67,14 +68,15 @@ state() {
   # The owner first: one that ends now has left its result before.
   st=lost
   alive "$x" "$y" "$z" && st=running
-  if [ -e "$o/rc" ]; then
+  rc=$o/rc.$y-$z
+  if ended "$rc"; then
     st=done
   elif [ "$st" = lost ] && [ "$x" != "$b" ]; then
     known
     if [ "$self" = 1 ]; then
       # What takes the machine down has done so.
       st=settled
-      { printf '0\n' >"$o/rc.$N-$id" && mv "$o/rc.$N-$id" "$o/rc"; } 2>/dev/null
+      echo '0 end' 1<>"$rc" 2>/dev/null
     fi
   fi
 }
@@ -101,8 +103,7 @@ request() {
 # accept WORD...: the request is on the disk, and is this one; else sets why.
 accept() {
   why=full
-  [ -d "$S/ops" ] && [ -d "$S/guests" ] || mkdir -p "$S/ops" "$S/guests" || return
-  [ -d "$o" ] || mkdir "$o" || [ -d "$o" ] || return
+  [ -d "$o" ] && [ -d "$S/guests/$subject" ] || mkdir -p "$o" "$S/guests/$subject" || return
   #point made
   set -C
   request "$@" >"$o/request"
@@ -148,20 +149,20 @@ launch() {
   if [ "$u" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
     systemd-run --quiet --wait --collect --unit="hostler-$op" --service-type=exec -p KillMode=process \
       sh "$f.run" </dev/null >/dev/null 2>&1 9>&- &
-    ended
+    wait_for
   fi
   # The file is still there where systemd has started nothing.
   if [ -e "$f.run" ]; then
     ${s:+"$s"} sh "$f.run" </dev/null >/dev/null 2>&1 9>&- &
-    ended
+    wait_for
   fi
   #point ended
   [ ! -e "$f.run" ] || rm -f "$f.run" "$f.in"
 } 2>>"$f.e"
 
-# ended: waits for the end of the runner that was just started; of one that takes this machine down, until it is about
-# to.
-ended() {
+# wait_for: waits for the end of the runner that was just started; of one that takes this machine down, until it is
+# about to.
+wait_for() {
   p=$!
   #point launched
   if [ "$own" = 1 ]; then
@@ -189,15 +190,13 @@ follow() {
 tell() {
   case $st in
   done)
-    c=
-    read -r c <"$o/rc"
     : >"$f.p"
     x=$o/out
     y=$o/err
     [ ! -e "$x.cut" ] || x=$x.cut
     [ ! -e "$y.cut" ] || y=$y.cut
     #point reply
-    reply "${c:-255}" "$x" "$y"
+    reply "$c" "$x" "$y"
     ;;
   running | settled)
     : >"$f.p"

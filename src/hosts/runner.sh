@@ -35,7 +35,6 @@ rm -f "$0" "$f.in"
 o=$S/ops/$op
 g=$S/guests/$subject
 r=${me% *}-${me#* }
-a=
 
 # leave WORD...: ends before the gate, and says why to whoever waits.
 leave() {
@@ -48,29 +47,40 @@ leave() {
 # room: of owner, result and output; what can not be written later must not be started.
 room() {
   echo "$b $me $op" >"$o/runner.$r" && printf '%64s\n' '' >"$o/rc.$r" && printf '%65536s' '' >"$o/room.$r" &&
-    : >>"$o/out" && : >>"$o/err" && { [ -d "$g" ] || mkdir "$g" || [ -d "$g" ]; }
+    : >>"$o/out" && : >>"$o/err" && { [ -d "$g" ] || mkdir -p "$g"; }
 }
 
-# enter: this runner is the one at work on the subject, or the runner leaves. Who entered looks at the claims after
-# that, and who claims looks at who is at work after that: one of the two sees the other.
-enter() {
-  while :; do
-    if at_work; then
-      [ "$w" != "$op" ] || leave elsewhere
-      l=$w
-      o=$S/ops/$w
-      known
-      o=$S/ops/$op
-      leave refused busy "$l" "${w:--}"
-    fi
-    v=$g/at.$((n + 1))
-    ln "$o/runner.$r" "$v" 2>/dev/null
-    [ -e "$v" ] || leave refused full "$(ln "$o/runner.$r" "$v" 2>&1)"
-    x=$v
-    last at
-    [ "$x" != "$v" ] || [ ! "$v" -ef "$o/runner.$r" ] || return
-  done
+# busy: leaves; `w` is at work.
+busy() {
+  [ "$w" != "$op" ] || leave elsewhere
+  l=$w
+  o=$S/ops/$w
+  known
+  o=$S/ops/$op
+  leave refused busy "$l" "${w:--}"
 }
+
+# enter: this runner is the one at work on the subject, or it leaves. Each looks at the others after it has written
+# itself down, so that of two at least one sees the other. The same holds for claims, which are looked at after this,
+# and whose makers look afterwards at who is at work.
+enter() {
+  for l in 1 2 3 4 5 6 7 8 9; do
+    last at
+    works "$v" && busy
+    a=$g/at.$n
+    m=$g/at.$((n + 1))
+    set -C
+    echo "$b $me $op" >"$m"
+    c=$?
+    set +C
+    last at
+    if [ "$c" = 0 ] && [ "$v" = "$m" ]; then
+      works "$a" && busy
+      return
+    fi
+  done
+  leave refused full
+} 2>/dev/null
 
 # fenced: leaves where somebody else holds the subject.
 fenced() {
@@ -115,7 +125,7 @@ now
 #point gate
 ln "$o/runner.$r" "$o/started" 2>/dev/null || leave elsewhere
 #point started
-if keep "$o/started" "$o/rc.$r" "$o" "$g" 2>/dev/null; then
+if keep "$o/started" "$o/rc.$r" "$o" 2>/dev/null; then
   : >"$o/room.$r"
   #point durable
   # The reply lands before the machine goes down.
@@ -134,10 +144,7 @@ else
   c=255
 fi
 #point ran
-echo "$c" 1<>"$o/rc.$r"
-keep "$o/rc.$r" "$o/out" "$o/err"
+echo "$c end" 1<>"$o/rc.$r"
 #point coded
-mv "$o/rc.$r" "$o/rc"
-#point named
-keep "$o"
+keep "$o/rc.$r" "$o/out" "$o/err"
 #point done

@@ -1,9 +1,8 @@
 # What the courier and the runner know of the spool. It must run in dash, in busybox's ash and in bash.
 #
-# An owner is a line `BOOT PID START OPERATION`. Who owns what, and which operation is started, is said by a file that
-# `ln` makes: it is whole, and only one of several makers succeeds. Whether an owner lives is seen in /proc. So
-# nothing has to be given back by a process that is killed, no descriptor is inherited by a command, and no lock
-# program is needed. What is counted (`NAME.N`) never loses its highest number, so that an old one is never taken anew.
+# An owner is a line `BOOT PID START OPERATION`; whether it lives is seen in /proc. So nothing has to be given back by a
+# process that is killed, no descriptor is inherited by a command, and no lock program is needed. What is counted
+# (`NAME.N`) is made by whoever is first, and never loses its highest number, so that an old one is never made anew.
 
 # now: sets t to the boot clock in hundredths of a second, and b to the boot id.
 now() {
@@ -47,14 +46,19 @@ last() {
   [ -e "$v" ] || n=1000000000
 }
 
-# at_work: whether an operation is at work on the subject: sets w to its id, and x, y and z to its owner.
-at_work() {
-  last at
+# works FILE: whether the owner in this file is at work: sets w to its operation, and x, y and z to the owner.
+works() {
   w=
-  [ "$n" -gt 1000000000 ] || return 1
-  read -r x y z w <"$v"
-  [ -n "$w" ] && [ ! -e "$S/ops/$w/rc" ] && alive "$x" "$y" "$z"
-}
+  read -r x y z w <"$1"
+  [ -n "$w" ] && alive "$x" "$y" "$z" && ! ended "$S/ops/$w/rc.$y-$z"
+} 2>/dev/null
+
+# ended FILE: whether a result stands in this file: sets c to it.
+ended() {
+  c= v=
+  read -r c v <"$1"
+  [ "$v" = end ]
+} 2>/dev/null
 
 # claimed: whether a claim on the subject holds: sets n to its number, or to the number before the first, and of
 # the last claim i to the run, h to the holder, and a to how long ago it was made (`-`: before this boot).
