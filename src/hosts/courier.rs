@@ -160,7 +160,8 @@ fn command(line: &mut Vec<u8>, request: &Request) {
 /// What tells one request from another under the same id. It is keyed, since it stands on the host's disk and what it
 /// covers may be secret.
 fn digest(request: &Request, operation: &Operation) -> String {
-    let mut hmac = <Hmac<Sha256>>::new_from_slice(operation.key.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
+    let mut hmac =
+        <Hmac<Sha256>>::new_from_slice(operation.key.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
     let mut part = |bytes: &[u8]| {
         hmac.update(&(bytes.len() as u64).to_be_bytes());
         hmac.update(bytes);
@@ -267,7 +268,8 @@ pub(super) fn decoded(field: &str) -> String {
     while let Some((&first, more)) = rest.split_first() {
         match (first, more) {
             (b'\\', [b'0', digits @ ..]) if digits.len() >= 3 => {
-                let value = digits[..3].iter().fold(0u32, |sum, digit| sum * 8 + u32::from(digit.wrapping_sub(b'0') & 7));
+                let value =
+                    digits[..3].iter().fold(0u32, |sum, digit| sum * 8 + u32::from(digit.wrapping_sub(b'0') & 7));
                 bytes.push(value as u8);
                 rest = &digits[3..];
             }

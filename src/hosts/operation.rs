@@ -40,7 +40,11 @@ pub struct GoesOn {
 enum Found {
     Ended(Reply),
     /// Not started, and the host says why not; it may be asked again where that passes.
-    Refused { why: String, passes: bool, closes: bool },
+    Refused {
+        why: String,
+        passes: bool,
+        closes: bool,
+    },
     /// Not started, and no runner is about to.
     Idle,
     Running,
@@ -91,6 +95,28 @@ impl Hosts {
         let endpoint = self.endpoint(&request.host)?;
         let work = Work { hosts: self, request: &request, operation: &operation, endpoint, turn: None, started };
         work.end(asked).await
+    }
+
+    /// Sees to it that an operation is not started any more: true when its host has closed its gate, false when it has
+    /// been started.
+    ///
+    /// # Errors
+    /// When its host can not be asked.
+    pub async fn cancel(&self, request: &Request) -> Result<bool, Trouble> {
+        let Some(operation) = &request.operation else { return Ok(false) };
+        let endpoint = self.endpoint(&request.host)?;
+        let work = Work { hosts: self, request, operation, endpoint, turn: None, started: Instant::now() };
+        let session = work.connect().await?;
+        let mut asked = session.operate(None, |id| courier::cancel_line(id, &operation.id));
+        match timeout_at((Instant::now() + CANCEL).into(), asked.answer()).await {
+            Ok(Ok(said)) => match work.found(said) {
+                Found::Cancelled => Ok(true),
+                Found::Ended(_) | Found::Running | Found::Lost => Ok(false),
+                Found::Refused { .. } | Found::Idle => Err(work.refused(no_room(""))),
+            },
+            Ok(Err(lost)) => Err(work.unknown(&lost.end.why)),
+            Err(_) => Err(work.unknown("")),
+        }
     }
 
     /// Says that the result of an operation is known and kept elsewhere: a day later its host may forget it. Nothing
@@ -302,9 +328,11 @@ impl Work<'_> {
                 };
                 refused(why, false, true)
             }
-            ["refused", "other", ..] => {
-                refused("Another command stands under the same id there; this one was not started.".into(), false, false)
-            }
+            ["refused", "other", ..] => refused(
+                "Another command stands under the same id there; this one was not started.".into(),
+                false,
+                false,
+            ),
             ["refused", "memory", ..] => {
                 let why = "It has no place in memory (/dev/shm, /run) for what must not be on a disk; the command was \
                            not started.";

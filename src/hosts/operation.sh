@@ -206,9 +206,16 @@ tell() {
   esac
 }
 
+# refuse: says why it is not started. A shell's own `printf` does not tell why nothing can be written; another does.
 refuse() {
   l=
   [ ! -s "$f.e" ] || read -r l <"$f.e"
+  if [ "$why" = full ]; then
+    case $l in
+    '' | *'I/O error') l=$({ head -c 65536 /dev/zero >"$S/ops/room.$N-$id"; } 2>&1) ;;
+    esac
+    rm -f "$S/ops/room.$N-$id" 2>/dev/null
+  fi
   answer refused "$why" "$l"
 }
 
@@ -272,6 +279,11 @@ operate() {
       why=
       read -r why <"$f.v"
       case $why in
+      refused\ full*)
+        why=full
+        refuse
+        return
+        ;;
       refused\ *)
         answer "$why"
         return

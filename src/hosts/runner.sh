@@ -10,6 +10,7 @@ s=
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 cd /
+unset OLDPWD
 {
   IFS= read -r S
   IFS= read -r HOME
@@ -40,7 +41,7 @@ r=${me% *}-${me#* }
 leave() {
   : >"$o/room.$r"
   : >"$o/rc.$r"
-  echo "$@" >"$f.v"
+  printf '%s\n' "$*" >"$f.v"
   exit
 } 2>/dev/null
 

@@ -191,12 +191,7 @@ impl Session {
         let _ = self.lines.send(Line { id: None, bytes });
     }
 
-    fn hand_over(
-        self: &Arc<Self>,
-        reading: bool,
-        turn: Option<Turn>,
-        line: impl FnOnce(u64) -> Vec<u8>,
-    ) -> Asked {
+    fn hand_over(self: &Arc<Self>, reading: bool, turn: Option<Turn>, line: impl FnOnce(u64) -> Vec<u8>) -> Asked {
         let (answer, receiver) = oneshot::channel();
         let mut state = self.shared.state();
         state.next_id += 1;
