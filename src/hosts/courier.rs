@@ -206,6 +206,11 @@ pub(super) fn attach_line(id: u64, operation: &str) -> Vec<u8> {
     format!("w {id} {operation}\n").into_bytes()
 }
 
+/// The line that asks what became of an operation by now.
+pub(super) fn status_line(id: u64, operation: &str) -> Vec<u8> {
+    format!("s {id} {operation}\n").into_bytes()
+}
+
 /// The line that closes an operation's gate.
 pub(super) fn cancel_line(id: u64, operation: &str) -> Vec<u8> {
     format!("x {id} {operation}\n").into_bytes()

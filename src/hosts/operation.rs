@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use super::courier;
 use super::endpoint::Endpoint;
@@ -33,7 +33,7 @@ pub struct GoesOn {
     request: Request,
     operation: Operation,
     started: Instant,
-    asked: Option<Asked>,
+    asked: Option<(Arc<Session>, Asked)>,
 }
 
 /// What a host has said of an operation.
@@ -175,12 +175,12 @@ impl Work<'_> {
                 }
             };
             let mut asked = self.submit(&connected);
-            let answer = match timeout_at(deadline.into(), asked.answer()).await {
+            let answer = match timeout_at(deadline.into(), self.answer(&connected, &mut asked)).await {
                 Ok(answer) => answer,
-                Err(_) => return (Err(self.timeout()), Some(self.goes_on(asked))),
+                Err(_) => return (Err(self.timeout()), Some(self.left(Some((connected, asked))))),
             };
             let found = match answer {
-                Ok(said) => self.found(said),
+                Ok(found) => found,
                 Err(Lost { end, sent: was_sent }) => {
                     sent |= was_sent && end.greeted;
                     why = end.why;
@@ -243,22 +243,44 @@ impl Work<'_> {
         }
     }
 
-    async fn end(&self, mut asked: Option<Asked>) -> Result<Reply, Trouble> {
+    /// What the host says to a request, or to being asked again when it says nothing: what waits there for the end may
+    /// have been killed.
+    async fn answer(&self, session: &Arc<Session>, asked: &mut Asked) -> Result<Found, Lost> {
+        loop {
+            if let Ok(answer) = timeout(self.hosts.options.ask_again, asked.answer()).await {
+                return answer.map(|said| self.found(said));
+            }
+            let mut status = session.operate(None, |id| courier::status_line(id, &self.operation.id));
+            let found = tokio::select! {
+                biased;
+                answer = asked.answer() => return answer.map(|said| self.found(said)),
+                answer = status.answer() => self.found(answer?),
+            };
+            if !matches!(found, Found::Running) {
+                asked.give_up();
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn end(&self, mut asked: Option<(Arc<Session>, Asked)>) -> Result<Reply, Trouble> {
         let mut heard = Instant::now();
         let mut pauses = Pauses(FIRST_PAUSE);
         loop {
-            let (answer, was_asked) = match asked.take() {
-                Some(mut asked) => (asked.answer().await.map_err(|lost| lost.end.why), true),
-                None => match self.connect().await {
-                    Ok(session) => {
-                        let line = |id| courier::attach_line(id, &self.operation.id);
-                        let mut asked = session.operate(self.turn.clone(), line);
-                        (asked.answer().await.map_err(|lost| lost.end.why), true)
-                    }
-                    Err(trouble) => (Err(sentence(trouble)), false),
-                },
+            let waits = match asked.take() {
+                Some(waits) => Ok(waits),
+                None => self.connect().await.map(|session| {
+                    let asked = session.operate(None, |id| courier::attach_line(id, &self.operation.id));
+                    (session, asked)
+                }),
             };
-            match answer.map(|said| self.found(said)) {
+            let (found, was_asked) = match waits {
+                Ok((session, mut asked)) => {
+                    (self.answer(&session, &mut asked).await.map_err(|lost| lost.end.why), true)
+                }
+                Err(trouble) => (Err(sentence(trouble)), false),
+            };
+            match found {
                 Ok(Found::Ended(reply)) => return Ok(reply),
                 Ok(Found::Lost) => return Err(self.lost()),
                 Ok(Found::Cancelled) => return Err(self.was_cancelled()),
@@ -343,11 +365,7 @@ impl Work<'_> {
         }
     }
 
-    fn goes_on(&self, asked: Asked) -> GoesOn {
-        self.left(Some(asked))
-    }
-
-    fn left(&self, asked: Option<Asked>) -> GoesOn {
+    fn left(&self, asked: Option<(Arc<Session>, Asked)>) -> GoesOn {
         // What it was started with is not needed any more.
         let request = Request { env: Vec::new(), stdin: Vec::new(), ..self.request.clone() };
         let operation = self.operation.clone();

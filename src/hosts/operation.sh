@@ -3,6 +3,7 @@
 #   o ID OPERATION DIGEST SUBJECT TOKEN LATEST OWN WHO STDIN COUNT WORD... [NAME VALUE]...
 #                                 start it at most once, wait for its end, reply
 #   w ID OPERATION                start nothing, wait for its end, reply
+#   s ID OPERATION                the same, and do not wait
 #   x ID OPERATION                see to it that it is not started any more
 #   q ID VERB SUBJECT RUN HOLDER LEASE TOKEN    claims, see `claim`
 #   f OPERATION...                the results of these are known and kept elsewhere
@@ -169,6 +170,7 @@ wait_for() {
     while [ ! -e "$o/started" ] && kill -0 "$p"; do sleep 0.05; done
   else
     wait "$p"
+    #point waited
   fi
 } 2>/dev/null
 
@@ -246,8 +248,8 @@ asked() {
     follow
     tell
     ;;
-  x)
-    cancel
+  [sx])
+    if [ "$1" = x ]; then cancel; else state; fi
     if [ "$st" = running ]; then answer running; else tell; fi
     ;;
   q)

@@ -232,6 +232,11 @@ impl Asked {
             }
         }
     }
+
+    /// The host will not answer any more: whatever waited for that goes on.
+    pub(super) fn give_up(&self) {
+        self.session.shared.state().pending.remove(&self.id);
+    }
 }
 
 impl Drop for Asked {
