@@ -185,6 +185,7 @@ impl Lane {
         let is_runners = RUNNER.iter().any(|(name, _)| *name == point);
         if victim == Runner {
             eventually("its exit status", || !self.node().read("root/waited").is_empty()).await;
+            assert_eq!(self.node().read("root/waited"), "137\n");
         }
         let what = match result {
             Ok(reply) => {
@@ -286,7 +287,7 @@ fn print(lanes: &[Lane]) {
 #[tokio::test]
 async fn whoever_is_killed_nothing_is_started_twice() {
     let rounds: u32 = std::env::var("HOSTLER_KILLS").map_or(1, |text| text.parse().unwrap());
-    let lanes = ["dash", "busybox"].map(|shell| async move {
+    let lanes = ["dash", "busybox", "bash"].map(|shell| async move {
         let mut lane = Lane::new(shell);
         for _ in 0..rounds {
             for (point, expected) in COURIER {
@@ -307,7 +308,7 @@ async fn whoever_is_killed_nothing_is_started_twice() {
         }
         lane
     });
-    let [dash, busybox] = lanes;
-    let (dash, busybox) = tokio::join!(dash, busybox);
-    print(&[dash, busybox]);
+    let [dash, busybox, bash] = lanes;
+    let (dash, busybox, bash) = tokio::join!(dash, busybox, bash);
+    print(&[dash, busybox, bash]);
 }

@@ -131,6 +131,8 @@ leave() {
 # Looks after the courier itself: a connection that is dead without saying so (no beat for 60 to 90 s), or a courier that
 # was killed, must leave no command of ours behind.
 guard() {
+  # By `exec`, since a shell that redirects a function keeps copies: whoever holds the connection's streams keeps it open.
+  exec </dev/null >/dev/null 2>&1 9>&-
   trap 'kill "$p" 2>/dev/null; exit' TERM
   m=0
   b=
@@ -148,7 +150,7 @@ guard() {
     fi
   done
 }
-guard </dev/null >/dev/null 2>&1 9>&- &
+guard &
 g=$!
 
 b=

@@ -95,6 +95,7 @@ fenced() {
 
 # watch: what is printed without end must not fill the disk. The beginning is kept.
 watch() {
+  exec 4<&-
   trap 'kill "$p" 2>/dev/null; exit' TERM
   while :; do
     sleep 2 &
@@ -131,7 +132,7 @@ if keep "$o/started" "$o/rc.$r" "$o" 2>/dev/null; then
   #point durable
   # The reply lands before the machine goes down.
   [ "$own" = 0 ] || sleep 2
-  watch </dev/null >/dev/null 2>&1 4<&- &
+  watch &
   p=$!
   (
     umask 022
