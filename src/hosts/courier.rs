@@ -29,6 +29,9 @@ pub(super) const SWALLOWED: i32 = 97;
 /// The longest standard input that a request carries, in bytes. It travels through a shell's `read`, byte by byte.
 const LONGEST_STDIN: usize = 16 << 20;
 
+/// The longest field, as it travels, that comes back in the head of a frame.
+const LONGEST_NAME: usize = 1000;
+
 /// The names of variables that mean something to the shell which sets them, so that it could not set them for the
 /// command alone.
 const SHELLS_OWN: [&str; 12] = [
@@ -136,7 +139,7 @@ pub(super) fn operation_line(id: u64, request: &Request, operation: &Operation, 
     let (key, own) = (key(subject), u8::from(*own_power));
     let digest = digest(request, operation);
     let mut line = format!("o {id} {} {digest} {key} {token} {latest} {own}", operation.id).into_bytes();
-    encoded(&mut line, operation.who.as_bytes());
+    encoded(&mut line, &operation.who);
     command(&mut line, request);
     line
 }
@@ -224,8 +227,8 @@ pub(super) fn fetched_line(operation: &str) -> Vec<u8> {
 /// A line about the claim on a subject: `claim`, `renew` or `release`.
 pub(super) fn claim_line(id: u64, verb: &str, claim: &Claim, token: u64) -> Vec<u8> {
     let mut line = format!("q {id} {verb} {}", key(&claim.subject)).into_bytes();
-    encoded(&mut line, claim.run.as_bytes());
-    encoded(&mut line, claim.holder.as_bytes());
+    encoded(&mut line, &claim.run);
+    encoded(&mut line, &claim.holder);
     line.extend_from_slice(format!(" {} {token}\n", claim.lease.as_millis()).as_bytes());
     line
 }
@@ -260,10 +263,17 @@ fn field(line: &mut Vec<u8>, value: &[u8]) {
     }
 }
 
-/// A field that nobody on the host reads: it comes back as it is.
-fn encoded(line: &mut Vec<u8>, value: &[u8]) {
+/// A field that nobody on the host reads: it comes back as it is, or its beginning does.
+fn encoded(line: &mut Vec<u8>, text: &str) {
     line.extend_from_slice(b" %");
-    encode(line, value);
+    let start = line.len();
+    let mut buffer = [0; 4];
+    for c in text.chars() {
+        if line.len() - start > LONGEST_NAME {
+            return;
+        }
+        encode(line, c.encode_utf8(&mut buffer).as_bytes());
+    }
 }
 
 /// What [`encoded`] made, as text again.
@@ -327,7 +337,7 @@ mod tests {
     fn fields_that_come_back_are_what_was_sent() {
         for text in ["", "plan/web/1", "a b\\0101 ü\n%", "%"] {
             let mut line = Vec::new();
-            encoded(&mut line, text.as_bytes());
+            encoded(&mut line, text);
             assert_eq!(decoded(std::str::from_utf8(&line[1..]).unwrap()), text);
         }
     }

@@ -9,8 +9,8 @@ use super::request::Greeting;
 /// The longest part of a stream that is kept, in bytes; the courier sends one more when there is more.
 pub(super) const CAP: usize = 1 << 20;
 
-/// The longest head of a frame; a user's name is the longest thing in one.
-const LONGEST_HEAD: usize = 1024;
+/// The longest head of a frame; the names of a claim's run and holder are the longest things in one.
+const LONGEST_HEAD: usize = 4096;
 
 /// What the courier says.
 #[derive(Debug, PartialEq)]

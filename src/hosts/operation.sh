@@ -104,7 +104,11 @@ request() {
 # accept WORD...: the request is on the disk, and is this one; else sets why.
 accept() {
   why=full
-  [ -d "$o" ] && [ -d "$S/guests/$subject" ] || mkdir -p "$o" "$S/guests/$subject" || return
+  if [ ! -d "$o" ] || [ ! -d "$S/guests/$subject" ]; then
+    [ -d "$S/guests" ] || v=new
+    mkdir -p "$o" "$S/guests/$subject" || return
+    [ "$v" != new ] || keep "$S" "${S%/*}" "${S%/*/*}" || return
+  fi
   #point made
   set -C
   request "$@" >"$o/request"
