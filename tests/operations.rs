@@ -194,7 +194,7 @@ async fn on_one_subject_one_operation_is_at_work() {
         let long = operation("pve", &["sh", "-c", HOLD], "long", "web 1");
         let others = async {
             reached(node).await;
-            let soon = Duration::from_millis(500);
+            let soon = Duration::from_secs(5);
             let busy = Request { within: soon, ..operation("pve", &["sh", "-c", LOGGED], "busy", "web 1") };
             let (_, why) = refused(theirs.run(&busy).await);
             let who = format!("run test {}, long", std::process::id());

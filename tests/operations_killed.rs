@@ -14,10 +14,9 @@ use hostler::hosts::{Hosts, Options, Request, Trouble};
 use support::{Bed, Node, eventually, operation, sh};
 
 /// Points of the courier's part, in their order, and whether the request, the gate and the result are there by then.
-const COURIER: [(&str, [bool; 3]); 9] = [
+const COURIER: [(&str, [bool; 3]); 8] = [
     ("asked", [false, false, false]),
     ("made", [false, false, false]),
-    ("written", [true, false, false]),
     ("accepted", [true, false, false]),
     ("handed", [true, false, false]),
     ("launched", [true, false, false]),

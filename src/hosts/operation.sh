@@ -17,11 +17,13 @@
 #   claimed, held, kept, released
 #
 # The spool. What is left of it after a boot must tell what has been started, so it is on a disk:
-#   ops/OPERATION/request          what it is; brought to the disk before anything is done
+#   ops/OPERATION/request          what it is
 #   ops/OPERATION/runner.*         the owners that wanted to start it
-#   ops/OPERATION/started          the owner that did, or `cancelled`: the gate, which opens once
+#   ops/OPERATION/started          the owner that did, or `cancelled`: the gate, which opens once. It and the request
+#                                  are on the disk before the command is started
 #   ops/OPERATION/{out,err}        what it printed
-#   ops/OPERATION/rc.*             of the owner that started it: `CODE end`, when it has ended
+#   ops/OPERATION/rc.*             of the owner that started it: `CODE end`, when it has ended; `full end` when nothing
+#                                  could be brought to the disk, and nothing was started
 #   ops/OPERATION/fetched          since when the controller has that
 #   guests/SUBJECT/at.N            the owners that were at work on the subject
 #   guests/SUBJECT/claim.N         its claims; N - 1000000000 is the token
@@ -101,7 +103,7 @@ request() {
   printf '\nend\n'
 }
 
-# accept WORD...: the request is on the disk, and is this one; else sets why.
+# accept WORD...: the request is written, and is this one; else sets why.
 accept() {
   why=full
   if [ ! -d "$o" ] || [ ! -d "$S/guests/$subject" ]; then
@@ -133,8 +135,6 @@ accept() {
     # The bound of the first one holds, as long as its clock goes on.
     [ "$x" != "$b" ] || [ "$y" -ge "$late" ] || late=$y
   fi
-  #point written
-  keep "$o/request" "$o" "$S/ops"
 } 2>>"$f.e"
 
 # launch WORD...: starts a runner, which is the leader of another session and hangs on nothing of ours, and waits for
@@ -194,7 +194,11 @@ follow() {
 
 # tell: says what became of the operation in `o`.
 tell() {
+  if [ "$st$c" = donefull ]; then
+    st=full
+  fi
   case $st in
+  full) answer refused full ;;
   done)
     : >"$f.p"
     x=$o/out

@@ -127,7 +127,7 @@ now
 #point gate
 ln "$o/runner.$r" "$o/started" 2>/dev/null || leave elsewhere
 #point started
-if keep "$o/started" "$o/rc.$r" "$o" 2>/dev/null; then
+if keep "$o/request" "$o/started" "$o/rc.$r" "$o" "$S/ops" 2>/dev/null; then
   : >"$o/room.$r"
   #point durable
   # The reply lands before the machine goes down.
@@ -142,8 +142,7 @@ if keep "$o/started" "$o/rc.$r" "$o" 2>/dev/null; then
   exec 4<&-
   kill "$p" 2>/dev/null
 else
-  echo 'hostler: the disk takes nothing, and the command was not started' >>"$o/err"
-  c=255
+  c=full
 fi
 #point ran
 echo "$c end" 1<>"$o/rc.$r"
