@@ -8,10 +8,13 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use hostler::hosts::{Hosts, Options, Request, Trouble};
-use support::{Bed, Node, eventually, operation, sh};
+use hostler::hosts::{Endpoint, Hosts, Operation, Options, Request, Trouble};
+use support::{Bed, Node, eventually, reading, sh};
 
 /// Points of the courier's part, in their order, and whether the request, the gate and the result are there by then.
 const COURIER: [(&str, [bool; 3]); 8] = [
@@ -57,9 +60,52 @@ enum Victim {
     Session,
     /// The controller's ssh.
     Ssh,
+    /// The controller; another one asks afterwards.
+    Controller,
 }
 
-use Victim::{Courier, Job, Runner, Session, Ssh};
+use Victim::{Controller, Courier, Job, Runner, Session, Ssh};
+
+/// The bed's way to its machine, with every point.
+fn hosts(bed: &Path, address: &str) -> Hosts {
+    let mut points: Vec<(String, String)> = Vec::new();
+    for (name, _) in COURIER.iter().chain(&RUNNER) {
+        let stop = stop(name);
+        points.push((
+            name.to_string(),
+            match *name {
+                "asked" => format!("echo $$ >/root/courier; {stop}"),
+                "waited" => format!("echo $? >>/root/waited; {stop}"),
+                _ => stop,
+            },
+        ));
+    }
+    let options = Options {
+        temp: Some(bed.to_path_buf()),
+        user_config: bed.join("ssh_config").display().to_string(),
+        system_config: bed.join("none").display().to_string(),
+        points,
+        ask_again: Duration::from_millis(500),
+        ..Options::default()
+    };
+    let endpoint = Endpoint {
+        name: "pve".into(),
+        address: address.into(),
+        port: Some(2222),
+        user: Some("root".into()),
+        ..Endpoint::default()
+    };
+    Hosts::new([endpoint], options).unwrap()
+}
+
+/// What each start of this says is its number.
+fn request(number: u32) -> Request {
+    let script = format!("echo {number} >>/root/starts; exit 7");
+    let request = reading("pve", &["sh", "-c", &script]);
+    let within = support::PATIENCE * 2;
+    let operation = Operation::of_step("killed", &number.to_string(), "pve", "web");
+    Request { within, operation: Some(Operation { not_after: within, ..operation }), ..request }
+}
 
 struct Lane {
     bed: Bed,
@@ -77,20 +123,7 @@ impl Lane {
     fn new(shell: &'static str) -> Lane {
         let mut bed = Bed::new();
         bed.start("pve", &[("sh", shell)]);
-        let mut points: Vec<(String, String)> = Vec::new();
-        for (name, _) in COURIER.iter().chain(&RUNNER) {
-            let stop = stop(name);
-            points.push((
-                name.to_string(),
-                match *name {
-                    "asked" => format!("echo $$ >/root/courier; {stop}"),
-                    "waited" => format!("echo $? >/root/waited; {stop}"),
-                    _ => stop,
-                },
-            ));
-        }
-        let options = Options { points, ask_again: Duration::from_millis(500), ..bed.options() };
-        let hosts = Hosts::new(bed.endpoints(), options).unwrap();
+        let hosts = hosts(&bed.path, &bed.node("pve").address);
         Lane { bed, hosts, shell, number: 0, histogram: BTreeMap::new(), kills: 0, random: 0x9e37_79b9_7f4a_7c15 }
     }
 
@@ -107,9 +140,7 @@ impl Lane {
 
     fn request(&mut self) -> Request {
         self.number += 1;
-        let script = format!("echo {} >>/root/starts; exit 7", self.number);
-        let request = operation("pve", &["sh", "-c", &script], &self.number.to_string(), "web");
-        Request { within: support::PATIENCE * 2, ..request }
+        request(self.number)
     }
 
     fn starts(&self) -> usize {
@@ -137,6 +168,7 @@ impl Lane {
             pids.split_whitespace().nth(field).map(str::to_string).into_iter().collect::<Vec<_>>()
         };
         let (pids, is_inside) = match victim {
+            Controller => unreachable!("it is killed by who has started it"),
             Job | Runner => (inside("root/victim", 0), true),
             Courier => (inside("root/courier", 0), true),
             Session => (sessions(&self.bed), false),
@@ -168,6 +200,7 @@ impl Lane {
         }
         node.write("root/hold", "");
         node.write(&format!("root/arm-{point}"), "");
+        let controller = (victim == Controller).then(|| self.controller());
         let kill = async {
             eventually(point, || node.path.join("root/victim").exists()).await;
             let found = self.spool(&request);
@@ -176,15 +209,26 @@ impl Lane {
                 assert_eq!(found, expected, "{point}");
             }
             let starts = self.starts();
-            assert!(self.kill(victim).await, "no {victim:?} at {point}");
+            if let Some(mut controller) = controller {
+                controller.kill().unwrap();
+                assert_eq!(controller.wait().unwrap().signal(), Some(9));
+            } else {
+                assert!(self.kill(victim).await, "no {victim:?} at {point}");
+            }
             fs::remove_file(node.path.join("root/hold")).unwrap();
             starts
         };
-        let (result, starts) = tokio::join!(self.hosts.run(&request), kill);
+        let asked = async {
+            if victim == Controller {
+                eventually("its end", || !self.node().path.join("root/hold").exists()).await;
+            }
+            self.hosts.run(&request).await
+        };
+        let (result, starts) = tokio::join!(asked, kill);
         let is_runners = RUNNER.iter().any(|(name, _)| *name == point);
         if victim == Runner {
             eventually("its exit status", || !self.node().read("root/waited").is_empty()).await;
-            assert_eq!(self.node().read("root/waited"), "137\n");
+            assert!(self.node().read("root/waited").starts_with("137\n"));
         }
         let what = match result {
             Ok(reply) => {
@@ -202,6 +246,18 @@ impl Lane {
         assert_eq!(what != "done", lost, "{victim:?} at {point}");
         assert!(is_runners || victim != Runner);
         self.again(&request, victim, point, what).await;
+    }
+
+    /// A controller of its own that asks for the operation.
+    fn controller(&self) -> Child {
+        let place = format!("{} {} {}", self.bed.path.display(), self.node().address, self.number);
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "controller_that_is_killed", "--nocapture"])
+            .env("HOSTLER_TEST_CONTROLLER", place)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     /// Asked for again, it says the same, and is not started.
@@ -275,12 +331,20 @@ fn print(lanes: &[Lane]) {
     for (key, count) in lanes.iter().flat_map(|lane| &lane.histogram) {
         *all.entry(*key).or_default() += count;
     }
-    println!("{:8} {:18} {:22} times", "killed", "at", "what came of it");
+    println!("{:10} {:18} {:22} times", "killed", "at", "what came of it");
     for ((victim, point, what), count) in &all {
-        println!("{:8} {point:18} {what:22} {count}", format!("{victim:?}"));
+        println!("{:10} {point:18} {what:22} {count}", format!("{victim:?}"));
     }
     let kills: u32 = lanes.iter().map(|lane| lane.kills).sum();
     println!("{kills} kills, 0 started twice");
+}
+
+/// Not a test of its own: the controller that the next test kills.
+#[tokio::test]
+async fn controller_that_is_killed() {
+    let Ok(place) = std::env::var("HOSTLER_TEST_CONTROLLER") else { return };
+    let [bed, address, number] = place.split(' ').collect::<Vec<_>>()[..] else { panic!("{place}") };
+    let _ = hosts(Path::new(bed), address).run(&request(number.parse().unwrap())).await;
 }
 
 #[tokio::test]
@@ -290,12 +354,12 @@ async fn whoever_is_killed_nothing_is_started_twice() {
         let mut lane = Lane::new(shell);
         for _ in 0..rounds {
             for (point, expected) in COURIER {
-                for victim in [Job, Courier, Session, Ssh] {
+                for victim in [Job, Courier, Session, Ssh, Controller] {
                     lane.at_point(point, expected, victim).await;
                 }
             }
             for (point, expected) in RUNNER {
-                for victim in [Runner, Courier, Session, Ssh] {
+                for victim in [Runner, Courier, Session, Ssh, Controller] {
                     lane.at_point(point, expected, victim).await;
                 }
             }
