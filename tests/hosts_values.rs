@@ -79,7 +79,9 @@ fn client(shell: &str) -> PathBuf {
 
 async fn through(shell: &str) {
     let folder = client(shell);
-    let options = Options { ssh: folder.join("ssh"), ..Options::default() };
+    // The host is this machine: its spool must not be.
+    let points = vec![("spool".to_string(), format!("S={}/spool", folder.display()))];
+    let options = Options { ssh: folder.join("ssh"), points, ..Options::default() };
     let endpoint = Endpoint { name: "h".into(), address: "h".into(), ..Endpoint::default() };
     let hosts = Hosts::new([endpoint], options).unwrap();
     let seen = hosts.run(&reading("h", &["sh", "-c", "readlink /proc/$PPID/exe"])).await.unwrap();
@@ -95,12 +97,16 @@ async fn through(shell: &str) {
         proptest::collection::vec(any::<u8>(), 0..40),
         any::<bool>(),
     );
-    for _ in 0..REQUESTS {
+    for number in 0..REQUESTS {
         let (words, values, stdin, is_reading) = cases.new_tree(&mut runner).unwrap().current();
         // What the command got, each part with a NUL behind it.
         let script = "for v; do printf '%s\\0' \"$v\"; done; env -0 | sort -z; cat";
         let mut request = reading("h", &["bash", "-c", script, "name"]);
-        request.reading = is_reading;
+        if !is_reading {
+            // Its own names are hostile too.
+            let step = format!("{number} {}", values.concat());
+            request.operation = support::operation("h", &[], &step, &words.concat()).operation;
+        }
         request.argv.extend(words.iter().cloned());
         request.env = values.iter().enumerate().map(|(i, value)| (format!("V{i}"), value.clone())).collect();
         request.stdin = stdin.clone();
@@ -122,10 +128,15 @@ async fn through(shell: &str) {
     // One word of 100 KiB of the worst, and a standard input of every byte.
     let long: String = "\u{81}'\n\\".chars().cycle().take(80 << 10).collect();
     assert_eq!(long.len(), 100 << 10);
-    let mut request = reading("h", &["sh", "-c", "printf %s \"$1\"; cat", "name", &long]);
-    request.stdin = (0..=255).cycle().take(100 << 10).collect();
-    let reply = hosts.run(&request).await.unwrap();
-    assert!(reply.stdout == [long.as_bytes(), &request.stdin].concat(), "100 KiB differ in {shell}");
+    for is_reading in [true, false] {
+        let mut request = reading("h", &["sh", "-c", "printf %s \"$1\"; cat", "name", &long]);
+        request.stdin = (0..=255).cycle().take(100 << 10).collect();
+        if !is_reading {
+            request.operation = support::operation("h", &[], "long", &long).operation;
+        }
+        let reply = hosts.run(&request).await.unwrap();
+        assert!(reply.stdout == [long.as_bytes(), &request.stdin].concat(), "100 KiB differ in {shell}");
+    }
     hosts.close().await;
     fs::remove_dir_all(folder).unwrap();
 }

@@ -8,11 +8,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::Format;
 use super::desk::Controller;
-use super::kept::Kept;
+use super::kept::{Kept, Owner};
 use super::terminal::Terminal;
 use super::{UNKNOWN, endpoints, site};
 use crate::code::{Code, Instruction};
-use crate::hosts::{Endpoint, Hosts, HostsWorld, Options};
+use crate::hosts::{Endpoint, Hosts, HostsWorld, OfRun, Options};
 use crate::journal::Journal;
 use crate::machine::{Event, Note};
 use crate::report::{Summary, line};
@@ -94,13 +94,17 @@ pub(super) fn drive_kept(
             yes: kept.yes,
         };
         let hosts = hosts(kept.endpoints.clone())?;
-        let mut world = HostsWorld::new(Arc::new(hosts), Arc::new(desk), kept.become_users.clone(), began);
+        let run = OfRun { id: kept.id.clone(), holder: Owner::this().text(), began };
+        let mut world = HostsWorld::new(Arc::new(hosts), Arc::new(desk), kept.become_users.clone(), run);
+        world.had_claimed(replay.state().claims());
         let interrupts = Interrupts::new().map_err(|error| error.to_string())?;
         let tell = |note: &Note| telling.tell(note);
-        match from {
+        let driven = match from {
             From::Beginning(windows) => begin(replay, &mut world, journal, windows, || interrupts.next(), tell).await,
             From::Events(events) => resume(replay, &mut world, journal, events, || interrupts.next(), tell).await,
-        }
+        };
+        world.close().await;
+        driven
     });
     if let Err(why) = driven {
         let id = &kept.id;
@@ -122,7 +126,8 @@ pub(super) fn world(loaded: &site::Loaded) -> Result<HostsWorld, String> {
         vault: loaded.vault.clone(),
         yes: false,
     };
-    Ok(HostsWorld::new(Arc::new(hosts(endpoints)?), Arc::new(desk), become_users, Instant::now()))
+    let run = OfRun { id: "preflight".to_string(), holder: Owner::this().text(), began: Instant::now() };
+    Ok(HostsWorld::new(Arc::new(hosts(endpoints)?), Arc::new(desk), become_users, run))
 }
 
 fn hosts(endpoints: Vec<Endpoint>) -> Result<Hosts, String> {

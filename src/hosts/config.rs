@@ -30,6 +30,11 @@ pub struct Options {
     pub opening_at_once: usize,
     /// How many changing commands run on one host at the same time.
     pub changing_at_once: usize,
+    /// After how long without a word about a changing command its host is asked about it, over the same connection.
+    pub ask_again: Duration,
+    /// Code for the points that the courier's programs name, by the name of the point. Only tests have a use for it.
+    #[doc(hidden)]
+    pub points: Vec<(String, String)>,
 }
 
 impl Default for Options {
@@ -43,6 +48,8 @@ impl Default for Options {
             alive_interval: Duration::from_secs(10),
             opening_at_once: 32,
             changing_at_once: 1,
+            ask_again: Duration::from_secs(30),
+            points: Vec::new(),
         }
     }
 }

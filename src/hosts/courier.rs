@@ -1,9 +1,18 @@
 //! The courier as the controller sees it: its program, and requests as lines.
 
-use super::request::Request;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Digest as _, Sha256};
+
+use super::request::{Claim, Operation, Request};
 
 /// The host's side of the protocol; see the comments there.
-const SOURCE: &str = include_str!("courier.sh");
+const COURIER: [&str; 2] = [include_str!("words.sh"), include_str!("courier.sh")];
+
+/// What it needs besides for operations and claims.
+const OPERATION: [&str; 3] = [include_str!("spool.sh"), include_str!("operation.sh"), include_str!("claim.sh")];
+
+/// The detached process of one operation.
+const RUNNER: [&str; 3] = [include_str!("words.sh"), include_str!("spool.sh"), include_str!("runner.sh")];
 
 /// What the first line of the program begins with. The bootstrap evaluates nothing else: a login file that reads
 /// its input and so swallows the program must not make a later line, which holds values, into code.
@@ -19,6 +28,9 @@ pub(super) const SWALLOWED: i32 = 97;
 
 /// The longest standard input that a request carries, in bytes. It travels through a shell's `read`, byte by byte.
 const LONGEST_STDIN: usize = 16 << 20;
+
+/// The longest field, as it travels, that comes back in the head of a frame.
+const LONGEST_NAME: usize = 1000;
 
 /// The names of variables that mean something to the shell which sets them, so that it could not set them for the
 /// command alone.
@@ -37,20 +49,52 @@ const SHELLS_OWN: [&str; 12] = [
     "_",
 ];
 
+/// Code that tests put at the points which the programs name (`#point NAME`); nothing else does.
+pub(super) type Points = [(String, String)];
+
 /// The courier's program as the one line that [`BOOT`] takes, `nonce` set in front.
-pub(super) fn program(nonce: &str) -> Vec<u8> {
-    let mut line = format!("{MAGIC}1\\nN={nonce}\\n").into_bytes();
-    for code in SOURCE.lines().map(str::trim).filter(|code| !code.is_empty() && !code.starts_with('#')) {
-        for byte in code.bytes() {
-            match byte {
-                b'\\' => line.extend_from_slice(b"\\\\"),
-                other => line.push(other),
-            }
+pub(super) fn program(nonce: &str, points: &Points) -> Vec<u8> {
+    let mut line = format!("{MAGIC}1\\nN={nonce}\\n");
+    escape(&mut line, &code(&COURIER, points));
+    line.push('\n');
+    line.into_bytes()
+}
+
+/// The line that gives a courier what operations and claims take.
+pub(super) fn operation_program(points: &Points) -> Vec<u8> {
+    let runner = code(&RUNNER, points).replace('\'', "'\\''");
+    let text = code(&OPERATION, points).replacen("#runner\n", &format!("R='\n{runner}'\n"), 1);
+    let mut line = "p ".to_string();
+    escape(&mut line, &text);
+    line.push('\n');
+    line.into_bytes()
+}
+
+/// The lines of these files without their comments.
+fn code(files: &[&str], points: &Points) -> String {
+    let mut text = String::new();
+    for line in files.iter().flat_map(|file| file.lines()).map(str::trim) {
+        let point = line.strip_prefix("#point ").and_then(|name| points.iter().find(|point| point.0 == name));
+        match point {
+            Some((_, inserted)) => text.push_str(inserted),
+            None if line == "#runner" => text.push_str(line),
+            None if line.is_empty() || line.starts_with('#') => continue,
+            None => text.push_str(line),
         }
-        line.extend_from_slice(b"\\n");
+        text.push('\n');
     }
-    line.push(b'\n');
-    line
+    text
+}
+
+/// `printf %b` gives the text back; the result is one line.
+fn escape(line: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '\\' => line.push_str("\\\\"),
+            '\n' => line.push_str("\\n"),
+            other => line.push(other),
+        }
+    }
 }
 
 /// Why a request can not be sent at all, as a sentence; nothing when it can.
@@ -73,27 +117,119 @@ pub(super) fn objection(request: &Request) -> Option<String> {
             return Some(format!("The value of `{name}` holds a NUL character, which no variable can hold."));
         }
     }
+    if request.operation.as_ref().is_some_and(|operation| !is_id(&operation.id)) {
+        return Some("The operation's id is not one: 16 to 64 hexadecimal digits.".to_string());
+    }
     if request.stdin.len() > LONGEST_STDIN {
         return Some(format!("Its standard input is longer than {} MiB.", LONGEST_STDIN >> 20));
     }
     None
 }
 
-/// A request as the courier's line. Every value is one field of printable ASCII.
+/// A reading command as the courier's line. Every value is one field of printable ASCII.
 pub(super) fn line(id: u64, request: &Request) -> Vec<u8> {
-    let kind = if request.reading { 'r' } else { 'c' };
-    let mut line = format!("{kind} {id} %").into_bytes();
-    encode(&mut line, &request.stdin);
+    let mut line = format!("r {id}").into_bytes();
+    command(&mut line, request);
+    line
+}
+
+/// An operation as the courier's line; it must not be started when `latest` milliseconds have passed.
+pub(super) fn operation_line(id: u64, request: &Request, operation: &Operation, latest: u128) -> Vec<u8> {
+    let Operation { subject, token, own_power, .. } = operation;
+    let (key, own) = (key(subject), u8::from(*own_power));
+    let digest = digest(request, operation);
+    let mut line = format!("o {id} {} {digest} {key} {token} {latest} {own}", operation.id).into_bytes();
+    encoded(&mut line, &operation.who);
+    command(&mut line, request);
+    line
+}
+
+/// Standard input, words and environment, which end a line.
+fn command(line: &mut Vec<u8>, request: &Request) {
+    line.extend_from_slice(b" %");
+    encode(line, &request.stdin);
     line.extend_from_slice(format!(" {}", request.argv.len()).as_bytes());
     for word in &request.argv {
-        field(&mut line, word.as_bytes());
+        field(line, word.as_bytes());
     }
     for (name, value) in &request.env {
         line.push(b' ');
         line.extend_from_slice(name.as_bytes());
-        field(&mut line, value.as_bytes());
+        field(line, value.as_bytes());
     }
     line.push(b'\n');
+}
+
+/// What tells one request from another under the same id. It is keyed, since it stands on the host's disk and what it
+/// covers may be secret.
+fn digest(request: &Request, operation: &Operation) -> String {
+    let mut hmac =
+        <Hmac<Sha256>>::new_from_slice(operation.key.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
+    let mut part = |bytes: &[u8]| {
+        hmac.update(&(bytes.len() as u64).to_be_bytes());
+        hmac.update(bytes);
+    };
+    part(operation.subject.as_bytes());
+    part(&[u8::from(operation.own_power)]);
+    part(&request.stdin);
+    part(&(request.argv.len() as u64).to_be_bytes());
+    request.argv.iter().for_each(|word| part(word.as_bytes()));
+    for (name, value) in &request.env {
+        part(name.as_bytes());
+        part(value.as_bytes());
+    }
+    hex(&hmac.finalize().into_bytes()[..16])
+}
+
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The name of a subject's folder: the name itself where it can be a file's, and never two subjects' the same.
+fn key(subject: &str) -> String {
+    let mut key = String::new();
+    for byte in subject.bytes() {
+        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') && !key.is_empty();
+        if plain { key.push(char::from(byte)) } else { key.push_str(&format!("={byte:02x}")) }
+    }
+    match key.len() {
+        0 => "=".to_string(),
+        1..=200 => key,
+        _ => format!("=={}", hex(&Sha256::digest(subject.as_bytes()))),
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    (16..=64).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The line that waits for an operation's end and starts nothing.
+pub(super) fn attach_line(id: u64, operation: &str) -> Vec<u8> {
+    format!("w {id} {operation}\n").into_bytes()
+}
+
+/// The line that asks what became of an operation by now.
+pub(super) fn status_line(id: u64, operation: &str) -> Vec<u8> {
+    format!("s {id} {operation}\n").into_bytes()
+}
+
+/// The line that closes an operation's gate.
+pub(super) fn cancel_line(id: u64, operation: &str) -> Vec<u8> {
+    format!("x {id} {operation}\n").into_bytes()
+}
+
+/// The line that says that an operation's result is known and kept elsewhere.
+pub(super) fn fetched_line(operation: &str) -> Vec<u8> {
+    format!("f {operation}\n").into_bytes()
+}
+
+/// A line about the claim on a subject: `claim`, `renew` or `release`.
+pub(super) fn claim_line(id: u64, verb: &str, claim: &Claim, token: u64) -> Vec<u8> {
+    let mut line = format!("q {id} {verb} {}", key(&claim.subject)).into_bytes();
+    encoded(&mut line, &claim.run);
+    encoded(&mut line, &claim.holder);
+    line.extend_from_slice(format!(" {} {token}\n", claim.lease.as_millis()).as_bytes());
     line
 }
 
@@ -127,6 +263,40 @@ fn field(line: &mut Vec<u8>, value: &[u8]) {
     }
 }
 
+/// A field that nobody on the host reads: it comes back as it is, or its beginning does.
+fn encoded(line: &mut Vec<u8>, text: &str) {
+    line.extend_from_slice(b" %");
+    let start = line.len();
+    let mut buffer = [0; 4];
+    for c in text.chars() {
+        if line.len() - start > LONGEST_NAME {
+            return;
+        }
+        encode(line, c.encode_utf8(&mut buffer).as_bytes());
+    }
+}
+
+/// What [`encoded`] made, as text again.
+pub(super) fn decoded(field: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = field.strip_prefix('%').unwrap_or(field).as_bytes();
+    while let Some((&first, more)) = rest.split_first() {
+        match (first, more) {
+            (b'\\', [b'0', digits @ ..]) if digits.len() >= 3 => {
+                let value =
+                    digits[..3].iter().fold(0u32, |sum, digit| sum * 8 + u32::from(digit.wrapping_sub(b'0') & 7));
+                bytes.push(value as u8);
+                rest = &digits[3..];
+            }
+            _ => {
+                bytes.push(first);
+                rest = more;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// `printf %b` gives exactly these bytes back.
 fn encode(line: &mut Vec<u8>, value: &[u8]) {
     for &byte in value {
@@ -154,11 +324,32 @@ mod tests {
 
     #[test]
     fn the_program_is_one_line_without_comments() {
-        let program = String::from_utf8(program("abc")).unwrap();
-        assert_eq!(program.find('\n'), Some(program.len() - 1));
-        assert!(program.starts_with("#hostler 1\\nN=abc\\n"));
-        assert!(!program.contains("It must run in dash"));
-        assert!(program.is_ascii());
+        for (program, start) in [(program("abc", &[]), "#hostler 1\\nN=abc\\n"), (operation_program(&[]), "p ")] {
+            let program = String::from_utf8(program).unwrap();
+            assert_eq!(program.find('\n'), Some(program.len() - 1));
+            assert!(program.starts_with(start));
+            assert!(!program.contains("It must run in dash") && !program.contains("#point"));
+            assert!(program.is_ascii());
+        }
+    }
+
+    #[test]
+    fn fields_that_come_back_are_what_was_sent() {
+        for text in ["", "plan/web/1", "a b\\0101 ü\n%", "%"] {
+            let mut line = Vec::new();
+            encoded(&mut line, text);
+            assert_eq!(decoded(std::str::from_utf8(&line[1..]).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn a_subjects_folder_is_its_own_and_stays_where_it_belongs() {
+        let long = "x".repeat(300);
+        let subjects = ["web1", "a b", "a=20b", "..", "../x", "", "-x", ".x", "ü", &long];
+        let keys: std::collections::BTreeSet<String> = subjects.iter().map(|subject| key(subject)).collect();
+        assert_eq!(keys.len(), subjects.len());
+        assert!(keys.iter().all(|key| !key.contains(['/', ' ']) && !key.starts_with(['.', '-']) && key.len() < 250));
+        assert!(keys.contains("web1"));
     }
 
     #[test]
@@ -170,7 +361,7 @@ mod tests {
             env: vec![("A".into(), "1\n".into())],
             stdin: b"\0x".to_vec(),
             within: std::time::Duration::from_secs(1),
-            reading: true,
+            operation: None,
         };
         assert_eq!(
             String::from_utf8(line(7, &request)).unwrap(),

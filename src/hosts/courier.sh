@@ -6,34 +6,17 @@
 # A request is one line of fields; its values are encoded (`value` below) and decoded by `printf %b`, so that no
 # shell ever parses one:
 #   r ID STDIN COUNT WORD... [NAME VALUE]...   a reading command: in a process group of its own, which `k` can end
-#   c ID STDIN COUNT WORD... [NAME VALUE]...   a changing command: the same, and nothing here ever ends it
 #   k ID                                       end the reading command ID: TERM, then KILL
 #   d ID...                                    these are over and done: remove their files
 #   h                                          the controller is alive
+#   p PROGRAM                                  what operations take (operation.sh); it comes before the first of these
+#   o w s x q f                                operations and claims; see there
 #
 # A reply is three marks, each the nonce on a line of its own, with the raw bytes of the two streams between them.
-# Lengths would cost two more processes a reply; a mark that no command can know costs none.
+# Lengths would cost two more processes a reply; a mark that no command can know costs none. Whatever else there is to
+# say is one mark of words.
 
 umask 022
-# The environment is a defined one: nothing that a login, PAM or sudo has set reaches a command.
-clean() {
-  set -f
-  IFS='
-'
-  for l in $(export -p); do
-    case $l in
-    'export '*) l=${l#export } ;;
-    'declare -x '*) l=${l#declare -x } ;;
-    *) continue ;;
-    esac
-    l=${l%%=*}
-    case $l in
-    HOME | USER | BASHOPTS | SHELLOPTS | PWD | OLDPWD | _ | *[!A-Za-z0-9_]*) ;;
-    *) unset "$l" ;;
-    esac
-  done
-  IFS=' '
-}
 clean
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
@@ -45,10 +28,11 @@ unset OLDPWD
 
 # Files of ours hold what commands print until it is sent: in memory where the host has a place for that, so that a
 # full disk stops nobody from looking.
+# Its name holds a part of the nonce only: everybody may list the folder above it.
 d=
 for l in /dev/shm /run /tmp /var/tmp "$HOME"; do
-  if mkdir -m 700 "$l/.hostler-$N" 2>/dev/null; then
-    d=$l/.hostler-$N
+  if mkdir -m 700 "$l/.hostler-${N%????????????????????}" 2>/dev/null; then
+    d=$l/.hostler-${N%????????????????????}
     break
   fi
 done
@@ -67,77 +51,50 @@ for s in /usr/bin/setsid /bin/setsid /usr/sbin/setsid ''; do
   [ -x "$s" ] && break
 done
 
-# value FIELD: sets v to the field's value. A field that begins with % is encoded, any other is its own value.
-value() {
-  case $1 in
-  %*)
-    v=$(printf '%b.' "${1#%}")
-    v=${v%.}
+# reply CODE OUT ERR: the whole reply to the request `id`, its streams from these files.
+reply() {
+  read -r l <&9
+  printf '\n%s r %s %s\n' "$N" "$id" "$1"
+  [ -s "$2" ] && head -c 1048577 "$2"
+  printf '\n%s s %s\n' "$N" "$id"
+  [ -s "$3" ] && head -c 1048577 "$3"
+  case $2 in
+  "$d"/*)
+    : >"$2"
+    : >"$3"
     ;;
-  *) v=$1 ;;
   esac
+  # Nothing touches the folder after this: the controller may close the connection at once.
+  printf '\n%s e %s\n' "$N" "$id"
+  echo >&9
 }
 
-# become N WORD... [NAME VALUE]...: becomes the command.
-become() {
-  n=$1
-  shift
-  while [ "$n" -gt 0 ]; do
-    value "$1"
-    shift
-    set -- "$@" "$v"
-    n=$((n - 1))
-  done
-  LC_ALL=C.UTF-8
-  export LC_ALL
-  while [ "$e" -gt 0 ]; do
-    value "$2"
-    export "$1=$v"
-    shift 2
-    e=$((e - 1))
-  done
-  if ! command -v -- "$1" >/dev/null 2>&1; then
-    printf '%s: command not found\n' "$1"
-    exit 127
-  fi >&2
-  # In blocks of 512 bytes: a reading command that prints for ever must not fill the host's memory.
-  [ "$kind" = c ] || ulimit -f 524288
-  if [ -n "$s" ]; then
-    exec "$s" -- "$@"
-  fi
-  exec "$@"
-}
-
-# The life of one request, in a child of the courier; `l` is its line.
+# The life of one reading command, in a child of the courier; `l` is its line.
 job() {
   set -f
   set -- $l
   id=$2
-  kind=$1
   in=$3
   f=$d/$id
   shift 3
-  e=$((($# - 1 - $1) / 2))
+  # A limit in blocks of 512 bytes: what prints for ever must not fill the host's memory.
   if [ "$in" = % ]; then
-    (become "$@") </dev/null >"$f.o" 2>"$f.e" 9>&- &
+    (
+      ulimit -f 524288
+      become "$@"
+    ) </dev/null >"$f.o" 2>"$f.e" 9>&- &
   else
-    { printf '%b' "${in#%}" 2>/dev/null; } 9>&- | (become "$@") >"$f.o" 2>"$f.e" 9>&- &
+    { printf '%b' "${in#%}" 2>/dev/null; } 9>&- | (
+      ulimit -f 524288
+      become "$@"
+    ) >"$f.o" 2>"$f.e" 9>&- &
   fi
   p=$!
-  [ "$kind" = c ] || echo "$p" >"$f.p"
+  echo "$p" >"$f.p"
   wait "$p"
   c=$?
-  [ "$kind" = c ] || : >"$f.p"
-  read -r l <&9
-  printf '\n%s r %s %s\n' "$N" "$id" "$c"
-  [ -s "$f.o" ] && head -c 1048577 "$f.o"
-  printf '\n%s s %s\n' "$N" "$id"
-  [ -s "$f.e" ] && head -c 1048577 "$f.e"
-  : >"$f.o"
-  : >"$f.e"
-  # Nothing touches the folder after this: the controller may close the connection at once.
-  printf '\n%s e %s\n' "$N" "$id"
-  echo >&9
+  : >"$f.p"
+  reply "$c" "$f.o" "$f.e"
 }
 
 # end FILE SIGNAL: to the process group of the reading command whose pid file this is, if it is still there.
@@ -174,6 +131,8 @@ leave() {
 # Looks after the courier itself: a connection that is dead without saying so (no beat for 60 to 90 s), or a courier that
 # was killed, must leave no command of ours behind.
 guard() {
+  # By `exec`, since a shell that redirects a function keeps copies: whoever holds the connection's streams keeps it open.
+  exec </dev/null >/dev/null 2>&1 9>&-
   trap 'kill "$p" 2>/dev/null; exit' TERM
   m=0
   b=
@@ -191,7 +150,7 @@ guard() {
     fi
   done
 }
-guard </dev/null >/dev/null 2>&1 9>&- &
+guard &
 g=$!
 
 b=
@@ -209,7 +168,7 @@ IFS=' '
 set -f
 while IFS= read -r l; do
   case $l in
-  [rc]\ *)
+  r\ *)
     job &
     # Reaps those that ended.
     jobs >/dev/null
@@ -225,7 +184,7 @@ while IFS= read -r l; do
     ;;
   d\ *)
     for l in ${l#d }; do
-      set -- "$@" "$d/$l.o" "$d/$l.e" "$d/$l.p"
+      set -- "$@" "$d/$l.o" "$d/$l.e" "$d/$l.p" "$d/$l.v"
     done
     rm -f "$@" &
     set --
@@ -234,6 +193,11 @@ while IFS= read -r l; do
     t=$((t + 1))
     echo "$t" >"$d/beat"
     ;;
+  [owsxqf]\ *)
+    asked &
+    jobs >/dev/null
+    ;;
+  p\ *) eval "$(printf %b "${l#p }")" ;;
   esac
 done
 kill "$g"

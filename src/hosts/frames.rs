@@ -9,8 +9,8 @@ use super::request::Greeting;
 /// The longest part of a stream that is kept, in bytes; the courier sends one more when there is more.
 pub(super) const CAP: usize = 1 << 20;
 
-/// The longest head of a frame; a user's name is the longest thing in one.
-const LONGEST_HEAD: usize = 1024;
+/// The longest head of a frame; the names of a claim's run and holder are the longest things in one.
+const LONGEST_HEAD: usize = 4096;
 
 /// What the courier says.
 #[derive(Debug, PartialEq)]
@@ -26,6 +26,13 @@ pub(super) enum Frame {
     NoRoom,
     /// A command ended.
     Reply(Ended),
+    /// Something else is said about a request, in words.
+    Words {
+        /// The request's id.
+        id: u64,
+        /// What.
+        words: Vec<String>,
+    },
 }
 
 /// A command that ended, its output capped.
@@ -147,6 +154,10 @@ impl Frames {
                     Greeting { boot_id: known(boot), uptime: uptime.parse().unwrap_or(0.0), user: user.join(" ") };
                 Ok(Some(Frame::Hello { greeting, uid: known(uid) }))
             }
+            (Within::Nothing, ["a", id, words @ ..]) => match id.parse() {
+                Ok(id) => Ok(Some(Frame::Words { id, words: words.iter().map(ToString::to_string).collect() })),
+                Err(_) => Err(Broken("an answer without its number")),
+            },
             (Within::Nothing, ["no-room"]) => Ok(Some(Frame::NoRoom)),
             _ => Err(Broken("a mark out of its order")),
         }

@@ -2,14 +2,18 @@
 //!
 //! The host's side is one POSIX shell program of ours, the *courier* (`courier.sh`), sent over one `ssh` child that
 //! stays open and that dies with us. No value is ever parsed by a shell; exit codes travel in band, so that ssh's own
-//! 255 is never taken for a command's; a reply counts only whole and with its request's id.
+//! 255 is never taken for a command's; a reply counts only whole and with its request's id. What changes something does
+//! not die with us: it is an *operation*, which its host starts at most once and keeps the result of.
 
 mod blame;
+mod claims;
 mod config;
 mod courier;
 mod endpoint;
 mod folder;
 mod frames;
+mod holding;
+mod operation;
 mod request;
 mod session;
 mod told;
@@ -23,18 +27,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::process::Command;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 pub use config::Options;
 pub use endpoint::Endpoint;
 pub(crate) use folder::random_hex;
-pub use request::{Greeting, Reply, Request, Trouble};
-pub use world::{Desk, HostsWorld};
+pub use operation::GoesOn;
+pub use request::{Claim, Claimed, Greeting, Holder, Operation, Renewed, Reply, Request, Trouble};
+pub use world::{Desk, HostsWorld, OfRun};
 
 use blame::End;
 use folder::Folder;
 use frames::Ended;
-use session::{Asked, Lost, Plan, Session};
+use session::{Lost, Plan, Said, Session, Turn};
 
 /// What a login may take besides connecting: each of its steps is bounded by ssh, this bounds their sum.
 const LOGIN: Duration = Duration::from_secs(20);
@@ -52,20 +57,14 @@ pub struct Hosts {
     state: Mutex<State>,
 }
 
-/// A changing command whose time is out, and which goes on.
-pub struct GoesOn {
-    host: String,
-    started: Instant,
-    asked: Asked,
-}
-
 /// A session is for a host and, where it is raised by sudo, the user that it was raised to.
 type Key = (String, Option<String>);
 
 #[derive(Default)]
 struct State {
     sessions: BTreeMap<Key, Arc<Session>>,
-    turns: BTreeMap<String, Arc<Semaphore>>,
+    /// Of a host, and of a subject on it.
+    turns: BTreeMap<(String, Option<String>), Arc<Semaphore>>,
     addresses: BTreeMap<String, String>,
 }
 
@@ -95,7 +94,8 @@ impl Hosts {
     /// Carries a request out, over the host's connection or a new one.
     ///
     /// The time of the request counts from when its connection is open. A changing command waits for its turn on
-    /// its host first; one that does not get it in its time is refused, and was not started.
+    /// its host first; one that does not get it in its time is refused, and was not started. When the connection ends
+    /// under one that was sent, its host is asked over another.
     ///
     /// # Errors
     /// Every [`Trouble`]; each says whether the command may have been carried out.
@@ -105,60 +105,43 @@ impl Hosts {
 
     /// The same; with a changing command that goes on when its time is out comes what waits for its end.
     pub async fn run_or_leave(&self, request: &Request) -> (Result<Reply, Trouble>, Option<GoesOn>) {
-        let (started, mut asked) = match self.start(request).await {
-            Ok(under_way) => under_way,
-            Err(trouble) => return (Err(trouble), None),
-        };
-        if let Ok(answer) = tokio::time::timeout(request.within, asked.answer()).await {
-            return (self.reply(&request.host, started, answer), None);
+        match &request.operation {
+            Some(operation) => self.operate(request, operation).await,
+            None => (self.read(request).await, None),
         }
-        let timeout = Trouble::Timeout { host: request.host.clone(), after: request.within };
-        (Err(timeout), (!request.reading).then_some(GoesOn { host: request.host.clone(), started, asked }))
     }
 
-    /// Waits for the end of what went on.
-    ///
-    /// # Errors
-    /// When the connection was lost before it.
-    pub async fn end_of(&self, mut left: GoesOn) -> Result<Reply, Trouble> {
-        let answer = left.asked.answer().await;
-        self.reply(&left.host, left.started, answer)
-    }
-
-    /// Hands a request to its host.
-    async fn start(&self, request: &Request) -> Result<(Instant, Asked), Trouble> {
+    async fn read(&self, request: &Request) -> Result<Reply, Trouble> {
         let host = &request.host;
-        let endpoint = self.endpoint(host)?;
-        if let Some(why) = courier::objection(request) {
-            return Err(Trouble::Refused { host: host.clone(), why });
-        }
+        let endpoint = self.sendable(request)?;
         let session = self.session_as(endpoint, request.user.as_deref()).await?;
-        let turn = if request.reading { None } else { Some(self.turn(request).await?) };
-        if !request.reading {
-            // Reading commands travel behind the program. A changing one waits for the greeting: without one, it is
-            // then known not to have started.
-            session.greeted().await.map_err(|end| self.not_connected(host, end))?;
-        }
-        let asked = session.ask(request, turn);
+        // Reading commands travel behind the program.
+        let mut asked = session.ask(request);
         // Its time begins when the connection is open. A connection that is over already, greeted or not, has answered
         // the request too, and that answer knows whether it was sent.
         let _ = session.greeted().await;
-        Ok((Instant::now(), asked))
-    }
-
-    fn reply(&self, host: &str, started: Instant, answer: Result<Ended, Lost>) -> Result<Reply, Trouble> {
+        let started = Instant::now();
+        let Ok(answer) = tokio::time::timeout(request.within, asked.answer()).await else {
+            return Err(Trouble::Timeout { host: host.clone(), after: request.within });
+        };
         match answer {
-            Ok(ended) => Ok(Reply {
-                code: ended.code,
-                stdout: ended.stdout,
-                stderr: ended.stderr,
-                truncated: ended.truncated,
-                took: started.elapsed(),
-            }),
+            Ok(Said::Ended(ended)) => Ok(reply(ended, started)),
+            Ok(Said::Words(_)) => {
+                Err(Trouble::Unknown { host: host.clone(), why: "It broke the protocol.".to_string() })
+            }
             Err(Lost { end, sent }) if sent && end.greeted => {
-                Err(Trouble::Unknown { host: host.to_string(), why: end.why })
+                Err(Trouble::Unknown { host: host.clone(), why: end.why })
             }
             Err(Lost { end, .. }) => Err(self.not_connected(host, end)),
+        }
+    }
+
+    /// The endpoint that a request is sent to.
+    fn sendable(&self, request: &Request) -> Result<&Endpoint, Trouble> {
+        let endpoint = self.endpoint(&request.host)?;
+        match courier::objection(request) {
+            Some(why) => Err(Trouble::Refused { host: request.host.clone(), why }),
+            None => Ok(endpoint),
         }
     }
 
@@ -267,6 +250,7 @@ impl Hosts {
             raised: raised.map(str::to_string),
             patience: self.options.connect_timeout + LOGIN,
             opening: self.opening.clone(),
+            points: self.options.points.clone().into(),
         })
     }
 
@@ -285,15 +269,16 @@ impl Hosts {
         (self.options.ssh.clone(), self.options.arguments(&self.config, endpoint, &remote))
     }
 
-    /// A changing command's turn on its host.
-    async fn turn(&self, request: &Request) -> Result<OwnedSemaphorePermit, Trouble> {
-        let at_once = self.options.changing_at_once.max(1);
-        let turns = {
-            let mut state = self.state();
-            state.turns.entry(request.host.clone()).or_insert_with(|| Arc::new(Semaphore::new(at_once))).clone()
+    /// A changing command's turn: on its host, and on its subject there.
+    async fn turn(&self, request: &Request, subject: &str) -> Result<Turn, Trouble> {
+        let turns = |subject: Option<&str>, at_once: usize| {
+            let key = (request.host.clone(), subject.map(str::to_string));
+            self.state().turns.entry(key).or_insert_with(|| Arc::new(Semaphore::new(at_once))).clone()
         };
-        match tokio::time::timeout(request.within, turns.acquire_owned()).await {
-            Ok(Ok(turn)) => Ok(turn),
+        let (of_subject, of_host) = (turns(Some(subject), 1), turns(None, self.options.changing_at_once.max(1)));
+        let both = async { [of_subject.acquire_owned().await, of_host.acquire_owned().await] };
+        match tokio::time::timeout(request.within, both).await {
+            Ok([Ok(subject), Ok(host)]) => Ok(Arc::new(vec![subject, host])),
             _ => {
                 let why = format!(
                     "Another command that changes something was still running on it after {} s; this one was not started.",
@@ -335,5 +320,23 @@ impl Hosts {
             endpoints.find(is_it).map(|endpoint| endpoint.name.clone())
         });
         Trouble::Unreachable { host: blamed.unwrap_or_else(|| host.to_string()), why }
+    }
+}
+
+/// An id for a new run: 16 random hexadecimal digits.
+///
+/// # Errors
+/// When this machine has no random numbers.
+pub fn run_id() -> io::Result<String> {
+    Ok(folder::random_hex()?[..16].to_string())
+}
+
+fn reply(ended: Ended, started: Instant) -> Reply {
+    Reply {
+        code: ended.code,
+        stdout: ended.stdout,
+        stderr: ended.stderr,
+        truncated: ended.truncated,
+        took: started.elapsed(),
     }
 }

@@ -1,6 +1,11 @@
 //! What is asked of a host over a connection, and what comes of it.
 
+use std::fmt;
 use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::courier::hex;
 
 /// A command to be carried out on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +22,114 @@ pub struct Request {
     pub stdin: Vec<u8>,
     /// How long to wait for it. A reading command is ended then; another is left.
     pub within: Duration,
-    /// Whether it only reads: it may then run beside others and be ended at its time.
-    pub reading: bool,
+    /// What makes a changing command one that is started at most once. `None` where it only reads: it may then be
+    /// ended at its time, and be asked again.
+    pub operation: Option<Operation>,
+}
+
+/// A changing command as its host knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Operation {
+    /// 16 to 64 hexadecimal digits that whoever resumes the run finds again. A host starts what stands under an id at
+    /// most once.
+    pub id: String,
+    /// What the digest of the request is keyed with; found again like the id, and told to nobody.
+    pub key: String,
+    /// The guest or host whose state it changes; on one of these one operation is at work at a time.
+    pub subject: String,
+    /// The token of the claim on the subject; 0 where none is claimed.
+    pub token: u64,
+    /// It must not be started later than this from now. The host counts it in its boot clock.
+    pub not_after: Duration,
+    /// Whether it takes down the machine that carries it out. It is answered as soon as it is started.
+    pub own_power: bool,
+    /// Who asks for it, for messages to others.
+    pub who: String,
+    /// Whether it may have been sent before, by a process that is gone: that its host can not be reached says nothing
+    /// about it then.
+    pub again: bool,
+}
+
+impl Operation {
+    /// The operation that a run's step is on a host, with an id that follows from these words alone.
+    pub fn of_step(run: &str, step: &str, host: &str, subject: &str) -> Operation {
+        let mut hash = Sha256::new();
+        for part in [run, step, host, subject] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let hash = hash.finalize();
+        Operation {
+            id: hex(&hash[..16]),
+            key: hex(&hash[16..]),
+            subject: subject.to_string(),
+            who: format!("run {run}, {step}"),
+            ..Operation::default()
+        }
+    }
+}
+
+/// A claim on a guest or host: who may act on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The host that keeps the claim: the guest's hypervisor, or the host itself.
+    pub host: String,
+    /// The user whose spool there is meant; the same as that of the operations.
+    pub user: Option<String>,
+    /// The guest or host.
+    pub subject: String,
+    /// The run's id. The same run may claim again.
+    pub run: String,
+    /// Who that is, for messages to others.
+    pub holder: String,
+    /// How long the claim holds when it is not renewed, in the host's boot clock.
+    pub lease: Duration,
+}
+
+/// What became of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// It holds, with this token. An operation that began before may still be at work; who asked for that one.
+    Granted {
+        /// Higher than every token before.
+        token: u64,
+        /// Who asked for what is still at work.
+        at_work: Option<String>,
+    },
+    /// Somebody else's holds.
+    Held(Holder),
+}
+
+/// Whose claim holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its token.
+    pub token: u64,
+    /// The run's id.
+    pub run: String,
+    /// Who that is.
+    pub holder: String,
+    /// How long ago it was made; `None` where that was before the host's boot.
+    pub since: Option<Duration>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (run {}", self.holder, self.run)?;
+        match self.since {
+            Some(since) => write!(f, ", since {} s)", since.as_secs()),
+            None => write!(f, ", since before the host's boot)"),
+        }
+    }
+}
+
+/// What became of the renewal of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renewed {
+    /// It holds on.
+    Kept,
+    /// Somebody has claimed after it; what is asked under its token is refused.
+    Lost(Holder),
 }
 
 /// What a command that ended gave.
@@ -71,7 +182,8 @@ pub enum Trouble {
         /// How long was waited.
         after: Duration,
     },
-    /// The command was sent, and the connection died before the reply: nobody knows.
+    /// The command was sent and may have been started, and nobody knows what became of it: its host lost it (a boot,
+    /// a runner that was killed), or could not be asked in time.
     Unknown {
         /// The host it was sent to.
         host: String,

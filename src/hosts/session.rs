@@ -56,6 +56,8 @@ pub(super) struct Plan {
     pub(super) patience: Duration,
     /// Bounds how many connections are opened at the same time.
     pub(super) opening: Arc<Semaphore>,
+    /// Code that tests put into the courier.
+    pub(super) points: Arc<[(String, String)]>,
 }
 
 /// How far a session has come.
@@ -84,17 +86,30 @@ pub(super) struct Lost {
 /// A handle; the connection is closed when the last one is dropped.
 pub(super) struct Session {
     shared: Arc<Shared>,
+    points: Arc<[(String, String)]>,
     lines: mpsc::UnboundedSender<Line>,
     stage: watch::Receiver<Stage>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
+
+/// What a host says to a request.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// A command ended.
+    Ended(Ended),
+    /// Something else, in the courier's words.
+    Words(Vec<String>),
+}
+
+/// The turn of a changing command, kept as long as somebody waits for it or its host has not answered.
+pub(super) type Turn = Arc<Vec<OwnedSemaphorePermit>>;
 
 /// A request under way. Dropped before its end, a reading command is ended on the host.
 pub(super) struct Asked {
     session: Arc<Session>,
     id: u64,
     reading: bool,
-    answer: oneshot::Receiver<Result<Ended, Lost>>,
+    answer: oneshot::Receiver<Result<Said, Lost>>,
 }
 
 #[derive(Default)]
@@ -108,12 +123,14 @@ struct State {
     pending: BTreeMap<u64, Pending>,
     over: Option<End>,
     done: Vec<u64>,
+    /// The courier has what operations take.
+    taught: bool,
 }
 
 struct Pending {
     sent: bool,
-    answer: oneshot::Sender<Result<Ended, Lost>>,
-    _turn: Option<OwnedSemaphorePermit>,
+    answer: oneshot::Sender<Result<Said, Lost>>,
+    _turn: Option<Turn>,
 }
 
 struct Line {
@@ -135,8 +152,9 @@ impl Session {
         let (lines, queue) = mpsc::unbounded_channel();
         let (stage_sender, stage) = watch::channel(Stage::Opening);
         let life = Life { shared: shared.clone(), lines: lines.downgrade(), stage: stage_sender };
+        let points = plan.points.clone();
         let task = tokio::spawn(life.live(plan, queue));
-        Arc::new(Session { shared, lines, stage, task: Mutex::new(Some(task)) })
+        Arc::new(Session { shared, points, lines, stage, task: Mutex::new(Some(task)) })
     }
 
     /// Waits until the courier has greeted, or will not.
@@ -155,8 +173,25 @@ impl Session {
         self.shared.state().over.is_some()
     }
 
-    /// Hands a request over. `turn` is kept until the host has answered, also when nobody waits any more.
-    pub(super) fn ask(self: &Arc<Self>, request: &Request, turn: Option<OwnedSemaphorePermit>) -> Asked {
+    /// Hands a reading command over.
+    pub(super) fn ask(self: &Arc<Self>, request: &Request) -> Asked {
+        self.hand_over(true, None, |id| courier::line(id, request))
+    }
+
+    /// Hands over what is about an operation or a claim. `turn` is kept until the host has answered, also when nobody
+    /// waits any more.
+    pub(super) fn operate(self: &Arc<Self>, turn: Option<Turn>, line: impl FnOnce(u64) -> Vec<u8>) -> Asked {
+        self.hand_over(false, turn, line)
+    }
+
+    /// Says something about an operation that needs no answer.
+    pub(super) fn say(&self, bytes: Vec<u8>) {
+        let mut state = self.shared.state();
+        self.teach(&mut state);
+        let _ = self.lines.send(Line { id: None, bytes });
+    }
+
+    fn hand_over(self: &Arc<Self>, reading: bool, turn: Option<Turn>, line: impl FnOnce(u64) -> Vec<u8>) -> Asked {
         let (answer, receiver) = oneshot::channel();
         let mut state = self.shared.state();
         state.next_id += 1;
@@ -164,11 +199,20 @@ impl Session {
         if let Some(end) = state.over.clone() {
             let _ = answer.send(Err(Lost { end, sent: false }));
         } else {
+            if !reading {
+                self.teach(&mut state);
+            }
             state.pending.insert(id, Pending { sent: false, answer, _turn: turn });
-            let _ = self.lines.send(Line { id: Some(id), bytes: courier::line(id, request) });
+            let _ = self.lines.send(Line { id: Some(id), bytes: line(id) });
         }
         drop(state);
-        Asked { session: self.clone(), id, reading: request.reading, answer: receiver }
+        Asked { session: self.clone(), id, reading, answer: receiver }
+    }
+
+    fn teach(&self, state: &mut State) {
+        if !std::mem::replace(&mut state.taught, true) {
+            let _ = self.lines.send(Line { id: None, bytes: courier::operation_program(&self.points) });
+        }
     }
 
     /// Gives the task that keeps it, to wait for its end after the last handle is dropped.
@@ -179,7 +223,7 @@ impl Session {
 
 impl Asked {
     /// Waits for the answer.
-    pub(super) async fn answer(&mut self) -> Result<Ended, Lost> {
+    pub(super) async fn answer(&mut self) -> Result<Said, Lost> {
         match (&mut self.answer).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -187,6 +231,11 @@ impl Asked {
                 Err(Lost { end: End { why: "The program ends.".into(), ..End::default() }, sent: true })
             }
         }
+    }
+
+    /// The host will not answer any more: whatever waited for that goes on.
+    pub(super) fn give_up(&self) {
+        self.session.shared.state().pending.remove(&self.id);
     }
 }
 
@@ -277,7 +326,7 @@ impl Life {
         let queue = Arc::new(tokio::sync::Mutex::new(queue));
         let began = Arc::new(AtomicBool::new(false));
         let writer = Writer { shared: self.shared.clone(), stdin, queue: queue.clone(), began: began.clone() };
-        let writer = tokio::spawn(writer.write(courier::program(&nonce), ready));
+        let writer = tokio::spawn(writer.write(courier::program(&nonce, &plan.points), ready));
         let mut noise = Vec::new();
         let stop = self.read(stdout, Frames::new(&nonce), permit, *patience, &mut noise).await;
         let code = finish(&mut child, &stop).await;
@@ -337,7 +386,8 @@ impl Life {
                         noise.clear();
                         let _ = self.stage.send(Stage::Open(Greeted { greeting, uid }));
                     }
-                    Ok(Some(Frame::Reply(ended))) => self.answered(ended),
+                    Ok(Some(Frame::Reply(ended))) => self.answered(ended.id, Said::Ended(ended)),
+                    Ok(Some(Frame::Words { id, words })) => self.answered(id, Said::Words(words)),
                     Ok(Some(Frame::NoRoom)) => {
                         let why = "It has no folder that its user can write to (/dev/shm, /run, /tmp and /var/tmp are full or read-only).";
                         return Stop::Host(Some(why.into()));
@@ -348,11 +398,11 @@ impl Life {
         }
     }
 
-    fn answered(&self, ended: Ended) {
+    fn answered(&self, id: u64, said: Said) {
         let mut state = self.shared.state();
-        let Some(pending) = state.pending.remove(&ended.id) else { return };
-        state.done.push(ended.id);
-        let _ = pending.answer.send(Ok(ended));
+        let Some(pending) = state.pending.remove(&id) else { return };
+        state.done.push(id);
+        let _ = pending.answer.send(Ok(said));
         if state.done.len() >= SWEEP
             && let Some(lines) = self.lines.upgrade()
         {

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::request::{self, Request};
-use super::{GoesOn, Hosts};
+use super::Hosts;
+use super::holding::Holding;
+use super::request::{self, Operation, Request};
 use crate::code::SecretSource;
-use crate::machine::{Answer, Claimed, Datum, Effect, EffectId, Greeting, Reply, Run, Trouble};
+use crate::machine::{Answer, Claim, Datum, Effect, EffectId, Greeting, Reply, Run, Trouble};
 use crate::run::World;
 
 /// How long an HTTP address may take to answer.
@@ -27,88 +28,160 @@ pub trait Desk: Send + Sync + 'static {
     fn notify(&self, channel: &str, subject: &str, fields: &[(String, String)]) -> Result<(), String>;
 }
 
+/// The run that a world is for.
+#[derive(Clone, Debug)]
+pub struct OfRun {
+    /// Its id, from which the ids of its operations follow.
+    pub id: String,
+    /// Who drives it, for messages to others.
+    pub holder: String,
+    /// When it began.
+    pub began: Instant,
+}
+
 /// Real hosts, and the desk that this machine is.
 pub struct HostsWorld {
     hosts: Arc<Hosts>,
     desk: Arc<dyn Desk>,
+    run: OfRun,
     /// Users that a host's commands become where the plan names none (`ansible_become`).
     become_users: Arc<BTreeMap<String, String>>,
-    began: Instant,
+    holding: Arc<Holding>,
     under_way: usize,
-    /// Answers, and whether the same effect gives another.
-    send: mpsc::UnboundedSender<(EffectId, Answer, bool)>,
-    receive: mpsc::UnboundedReceiver<(EffectId, Answer, bool)>,
+    send: mpsc::UnboundedSender<Said>,
+    receive: mpsc::UnboundedReceiver<Said>,
+    /// Operations whose results were given, and may not be durable yet.
+    given: Vec<Request>,
 }
 
+/// An answer; whether the same effect gives another; and the operation whose result it is.
+type Said = (EffectId, Answer, bool, Option<Box<Request>>);
+
 impl HostsWorld {
-    /// A world over these hosts, for a run that began at this time.
+    /// A world over these hosts, for a run.
     pub fn new(
         hosts: Arc<Hosts>,
         desk: Arc<dyn Desk>,
         become_users: BTreeMap<String, String>,
-        began: Instant,
+        run: OfRun,
     ) -> HostsWorld {
         let (send, receive) = mpsc::unbounded_channel();
-        HostsWorld { hosts, desk, become_users: Arc::new(become_users), began, under_way: 0, send, receive }
+        HostsWorld {
+            holding: Arc::new(Holding::new(hosts.clone(), run.id.clone(), run.holder.clone())),
+            hosts,
+            desk,
+            run,
+            become_users: Arc::new(become_users),
+            under_way: 0,
+            send,
+            receive,
+            given: Vec::new(),
+        }
+    }
+
+    /// Claims that a process which is gone has made for this run: they are made again where they are needed.
+    pub fn had_claimed<'c>(&self, claims: impl IntoIterator<Item = &'c Claim>) {
+        claims.into_iter().for_each(|claim| self.holding.had(claim));
+    }
+
+    /// Waits, a few seconds at most, until what was claimed is free and the connections are closed.
+    pub async fn close(self) {
+        self.holding.all_released().await;
+    }
+
+    fn start(&mut self, id: EffectId, effect: Effect, again: bool) {
+        match &effect {
+            Effect::Forget { host } => return self.hosts.forget(host),
+            Effect::Release(claim) => return self.holding.release(claim),
+            _ => {}
+        }
+        self.under_way += 1;
+        let (hosts, desk, send) = (self.hosts.clone(), self.desk.clone(), self.send.clone());
+        let (become_users, run) = (self.become_users.clone(), self.run.id.clone());
+        let holding = self.holding.clone();
+        tokio::spawn(async move {
+            // Nobody listens only when the run is over.
+            let say = |answer, more, request| drop(send.send((id, answer, more, request)));
+            let command = match effect {
+                Effect::Run(command) => *command,
+                Effect::Claim(claim) => {
+                    say(Answer::Claimed(holding.claim(&claim).await.map_err(trouble)), false, None);
+                    return;
+                }
+                other => {
+                    say(carry_out(&hosts, &desk, other).await, false, None);
+                    return;
+                }
+            };
+            let mut request = match request(desk.as_ref(), &become_users, &run, command) {
+                Ok(request) => request,
+                Err(why) => {
+                    let refused = Trouble::Refused { host: "controller".to_string(), why };
+                    say(Answer::Ran(Err(refused)), false, None);
+                    return;
+                }
+            };
+            if let Some(operation) = &mut request.operation {
+                operation.again = again;
+                operation.token = holding.token(&operation.subject).await;
+            }
+            let (result, left) = hosts.run_or_leave(&request).await;
+            let kept = |request: &Request| request.operation.is_some().then(|| Box::new(request.clone()));
+            let answer = Answer::Ran(result.map(reply).map_err(trouble));
+            match left {
+                None => say(answer, false, kept(&request)),
+                Some(left) => {
+                    say(answer, true, None);
+                    let ended = hosts.end_of(left).await.map(reply).map_err(trouble);
+                    say(Answer::EndedLate(ended), false, kept(&request));
+                }
+            }
+        });
+    }
+
+    fn take(&mut self, (id, answer, more, request): Said) -> (u64, EffectId, Answer) {
+        self.under_way -= usize::from(!more);
+        self.given.extend(request.map(|request| *request));
+        (self.now(), id, answer)
     }
 }
 
 impl World for HostsWorld {
     fn begin(&mut self, id: EffectId, effect: Effect) {
-        if let Effect::Forget { host } = &effect {
-            self.hosts.forget(host);
-            return;
-        }
-        self.under_way += 1;
-        let (hosts, desk, send) = (self.hosts.clone(), self.desk.clone(), self.send.clone());
-        let become_users = self.become_users.clone();
-        tokio::spawn(async move {
-            // Nobody listens only when the run is over.
-            let say = |answer, more| drop(send.send((id, answer, more)));
-            let (answer, left) = carry_out(&hosts, &desk, &become_users, effect).await;
-            say(answer, left.is_some());
-            if let Some(left) = left {
-                say(Answer::EndedLate(hosts.end_of(left).await.map(reply).map_err(trouble)), false);
-            }
-        });
+        self.start(id, effect, false);
     }
 
     fn begin_again(&mut self, id: EffectId, effect: Effect) {
-        self.begin(id, effect);
+        self.start(id, effect, true);
     }
 
     async fn next(&mut self) -> Option<(u64, EffectId, Answer)> {
         if self.under_way == 0 {
             return None;
         }
-        let (id, answer, more) = self.receive.recv().await?;
-        self.under_way -= usize::from(!more);
-        Some((self.now(), id, answer))
+        let said = self.receive.recv().await?;
+        Some(self.take(said))
     }
 
     fn ready(&mut self) -> Option<(u64, EffectId, Answer)> {
-        let (id, answer, more) = self.receive.try_recv().ok()?;
-        self.under_way -= usize::from(!more);
-        Some((self.now(), id, answer))
+        let said = self.receive.try_recv().ok()?;
+        Some(self.take(said))
+    }
+
+    fn kept(&mut self) {
+        for request in self.given.drain(..) {
+            self.hosts.acknowledge(&request);
+        }
     }
 
     fn now(&self) -> u64 {
-        self.began.elapsed().as_millis() as u64
+        self.run.began.elapsed().as_millis() as u64
     }
 }
 
-/// The answer to an effect, and what goes on after it.
-async fn carry_out(
-    hosts: &Hosts,
-    desk: &Arc<dyn Desk>,
-    become_users: &BTreeMap<String, String>,
-    effect: Effect,
-) -> (Answer, Option<GoesOn>) {
-    let answer = match effect {
-        Effect::Run(run) => {
-            let (result, left) = command(hosts, desk.as_ref(), become_users, *run).await;
-            return (Answer::Ran(result.map(reply).map_err(trouble)), left);
-        }
+/// The answer to an effect that is no command.
+async fn carry_out(hosts: &Hosts, desk: &Arc<dyn Desk>, effect: Effect) -> Answer {
+    match effect {
         Effect::Reach { host } => Answer::Reached(hosts.greet_fresh(&host).await.map(greeting).map_err(trouble)),
         Effect::Port { host, port } => Answer::Truth(hosts.port(&host, port).await.map_err(trouble)),
         Effect::Http { url } => {
@@ -127,40 +200,37 @@ async fn carry_out(
             let desk = desk.clone();
             Answer::Confirmed(tokio::task::spawn_blocking(move || desk.confirm(&question)).await.unwrap_or(false))
         }
-        Effect::Claim(_) => Answer::Claimed(Ok(Claimed::Granted)),
-        // Done at once, before anything else is begun.
-        Effect::Forget { .. } | Effect::Release(_) => Answer::Slept,
-    };
-    (answer, None)
-}
-
-async fn command(
-    hosts: &Hosts,
-    desk: &dyn Desk,
-    become_users: &BTreeMap<String, String>,
-    run: Run,
-) -> (Result<request::Reply, request::Trouble>, Option<GoesOn>) {
-    match request(desk, become_users, run) {
-        Ok(request) => hosts.run_or_leave(&request).await,
-        Err(why) => (Err(request::Trouble::Refused { host: "controller".to_string(), why }), None),
+        // Done before, or no matter of this.
+        Effect::Forget { .. } | Effect::Release(_) | Effect::Claim(_) | Effect::Run(_) => Answer::Slept,
     }
 }
 
 /// The request that a command is, with the secrets that it needs; else why one of these is not there.
-fn request(desk: &dyn Desk, become_users: &BTreeMap<String, String>, run: Run) -> Result<Request, String> {
+fn request(
+    desk: &dyn Desk,
+    become_users: &BTreeMap<String, String>,
+    run_id: &str,
+    run: Run,
+) -> Result<Request, String> {
     let text = |datum: Datum| match datum {
         Datum::Text(text) => Ok(text),
         Datum::Secret(source) => desk.secret(&source),
     };
     let env = run.env.into_iter().map(|(name, datum)| Ok((name, text(datum)?))).collect::<Result<_, String>>()?;
+    let within = Duration::from_millis(run.within);
+    let operation = run.operation.map(|operation| Operation {
+        not_after: within,
+        own_power: operation.effect.is_power() && operation.subject == run.host,
+        ..Operation::of_step(run_id, &operation.step, &run.host, &operation.subject)
+    });
     Ok(Request {
         user: run.user.or_else(|| become_users.get(&run.host).cloned()),
         host: run.host,
         argv: run.argv,
         env,
         stdin: run.stdin.map(text).transpose()?.unwrap_or_default().into_bytes(),
-        within: Duration::from_millis(run.within),
-        reading: run.operation.is_none(),
+        within,
+        operation,
     })
 }
 

@@ -8,6 +8,11 @@ use super::state::{Awaiting, State};
 const LOCK: &str = "lock/";
 
 impl State {
+    /// What this run has claimed and not given back.
+    pub fn claims(&self) -> impl Iterator<Item = &Claim> {
+        self.claims.iter()
+    }
+
     /// Claims the locks of a fiber's plan and the guest. Where something has to be asked for, the instruction comes again.
     pub(super) fn claim_all(&mut self, i: usize, guest: &str, out: &mut Stepped) {
         let plan = self.runs[self.fibers[i].run].plan;
@@ -48,13 +53,7 @@ impl State {
         false
     }
 
-    pub(super) fn claimed(
-        &mut self,
-        i: usize,
-        claim: Claim,
-        answer: Result<Claimed, Trouble>,
-        out: &mut Stepped,
-    ) {
+    pub(super) fn claimed(&mut self, i: usize, claim: Claim, answer: Result<Claimed, Trouble>, out: &mut Stepped) {
         let Claim { host, subject, .. } = &claim;
         let what = match subject.strip_prefix(LOCK) {
             Some(name) => format!("the lock \"{name}\""),

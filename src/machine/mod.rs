@@ -18,8 +18,8 @@ mod unwind;
 use crate::code::{Code, Expr, Value};
 pub use commands::{words, words_of};
 pub use event::{
-    Answer, Claim, Claimed, Datum, Effect, EffectId, Ending, Event, Greeting, Note, NoteKind, Operation, Purpose, Reply, Run, Trouble,
-    short,
+    Answer, Claim, Claimed, Datum, Effect, EffectId, Ending, Event, Greeting, Note, NoteKind, Operation, Purpose,
+    Reply, Run, Trouble, short,
 };
 pub use state::{Facts, GuestState, State};
 

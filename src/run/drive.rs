@@ -71,6 +71,7 @@ async fn go_on<W: World, J: Journal, I: Future<Output = ()>>(
         // An event counts only when it can not be lost: what follows from it is begun after that.
         if !events.is_empty() {
             journal.write(&events)?;
+            world.kept();
         }
         for event in events.drain(..) {
             let Stepped { effects, notes } = replay.step(event);

@@ -19,6 +19,9 @@ pub trait World {
         None
     }
 
+    /// Every answer that was given is durable now.
+    fn kept(&mut self) {}
+
     /// Milliseconds since the run began.
     fn now(&self) -> u64;
 }

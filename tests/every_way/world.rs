@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hostler::machine::{Answer, Effect, EffectId, Event, Greeting, Purpose, Reply, Run, Trouble};
+use hostler::machine::{Answer, Claimed, Effect, EffectId, Event, Greeting, Purpose, Reply, Run, Trouble};
 
 use super::choices::Choices;
 use super::guest::{Find, Guest, Pulse, Rise};
@@ -82,7 +82,8 @@ impl World {
                 let yes = self.choices.mishap(&[true, false]);
                 self.later(60_000, Due::Answer(id, Answer::Confirmed(yes)));
             }
-            Effect::Forget { .. } => {}
+            Effect::Claim(_) => self.later(0, Due::Answer(id, Answer::Claimed(Ok(Claimed::Granted)))),
+            Effect::Release(_) | Effect::Forget { .. } => {}
         }
     }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use hostler::hosts::{Endpoint, Options};
-use hostler::hosts::{Reply, Request, Trouble};
+use hostler::hosts::{Operation, Reply, Request, Trouble};
 
 /// The port of every sshd; each has an address of its own.
 const PORT: u16 = 2222;
@@ -347,13 +347,23 @@ pub fn reading(host: &str, words: &[&str]) -> Request {
         env: Vec::new(),
         stdin: Vec::new(),
         within: Duration::from_secs(30),
-        reading: true,
+        operation: None,
     }
 }
 
-/// A changing command of a few words.
+/// A changing command of a few words, each an operation of its own on a subject of its own.
 pub fn changing(host: &str, words: &[&str]) -> Request {
-    Request { reading: false, ..reading(host, words) }
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let step = COUNT.fetch_add(1, Ordering::Relaxed).to_string();
+    operation(host, words, &step, &format!("subject {step}"))
+}
+
+/// A changing command of a few words that is this step of a test's run.
+pub fn operation(host: &str, words: &[&str], step: &str, subject: &str) -> Request {
+    let request = reading(host, words);
+    let run = format!("test {}", std::process::id());
+    let operation = Operation { not_after: request.within, ..Operation::of_step(&run, step, host, subject) };
+    Request { operation: Some(operation), ..request }
 }
 
 /// Standard output as text.

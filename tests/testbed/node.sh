@@ -2,7 +2,7 @@
 # Process 1 of a machine of the test bed: sh node.sh BED NAME
 #
 # It runs in mount, PID and host-name namespaces of its own (`unshare`), so that everything below is this machine's
-# alone: its /etc with its users and its sshd, its /run, /root, /home, /tmp, /dev/shm, its boot id. It lives in
+# alone: its /etc with its users and its sshd, its /run, /root, /home, /tmp, /dev/shm, /var/lib, its boot id. It lives in
 # BED/nodes/NAME; the test reads and writes there from outside.
 #
 # Files there that say what the machine is like (one value each, absent is the default):
@@ -28,7 +28,7 @@ fi
 d=$at/nodes/$name
 
 hostname "$name"
-mkdir -p "$d/over" "$d/root" "$d/home" "$d/run"
+mkdir -p "$d/over" "$d/root" "$d/home" "$d/run" "$d/lib"
 mount -t tmpfs -o mode=755 over "$d/over"
 # A guest begins from the same folders as its hypervisor: overlays on overlays have a limit.
 for f in etc usr/bin usr/sbin; do
@@ -42,6 +42,7 @@ done
 mount --bind "$d/root" /root
 mount --bind "$d/home" /home
 mount --bind "$d/run" /run
+mount --bind "$d/lib" /var/lib
 for f in /tmp /dev/shm /var/tmp; do
   mount -t tmpfs -o mode=1777 bed "$f"
 done

@@ -1,0 +1,125 @@
+//! The claims of a run: renewed as long as it lives, given back when it is done with them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::Hosts;
+use super::request::{self, Claimed, Renewed, Trouble};
+use crate::machine;
+
+/// How long a claim holds when nobody renews it.
+const LEASE: Duration = Duration::from_secs(120);
+/// How often it is renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(30);
+/// How long to wait at the end of a run until everything is given back.
+const GIVE_BACK: Duration = Duration::from_secs(5);
+
+/// See above.
+pub(super) struct Holding {
+    hosts: Arc<Hosts>,
+    run: String,
+    holder: String,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// By subject.
+    held: BTreeMap<String, Held>,
+    /// Claims that the run made when another process drove it.
+    had: BTreeMap<String, machine::Claim>,
+    giving_back: JoinSet<()>,
+}
+
+struct Held {
+    claim: request::Claim,
+    token: u64,
+    renewing: JoinHandle<()>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.renewing.abort();
+    }
+}
+
+impl Holding {
+    pub(super) fn new(hosts: Arc<Hosts>, run: String, holder: String) -> Holding {
+        Holding { hosts, run, holder, state: Mutex::default() }
+    }
+
+    pub(super) fn had(&self, claim: &machine::Claim) {
+        self.state().had.insert(claim.subject.clone(), claim.clone());
+    }
+
+    /// Claims something.
+    pub(super) async fn claim(&self, claim: &machine::Claim) -> Result<machine::Claimed, Trouble> {
+        let claim = request::Claim {
+            host: claim.host.clone(),
+            user: claim.user.clone(),
+            subject: claim.subject.clone(),
+            run: self.run.clone(),
+            holder: self.holder.clone(),
+            lease: LEASE,
+        };
+        match self.hosts.claim(&claim).await? {
+            Claimed::Held(holder) => Ok(machine::Claimed::Held(holder.to_string())),
+            // What this run began goes on under its own name.
+            Claimed::Granted { token, at_work: Some(who) } if !who.contains(&self.run) => {
+                let _ = self.hosts.release(&claim, token).await;
+                Ok(machine::Claimed::Held(format!("{who}, whose command is still at work")))
+            }
+            Claimed::Granted { token, .. } => {
+                let renewing = tokio::spawn(renew(self.hosts.clone(), claim.clone(), token));
+                self.state().held.insert(claim.subject.clone(), Held { claim, token, renewing });
+                Ok(machine::Claimed::Granted)
+            }
+        }
+    }
+
+    /// The token under which an operation on a subject is asked for. A claim of another process is made again first.
+    pub(super) async fn token(&self, subject: &str) -> u64 {
+        let had = self.state().had.remove(subject);
+        if let Some(claim) = had {
+            // Where that fails, the host refuses what was not begun.
+            let _ = self.claim(&claim).await;
+        }
+        self.state().held.get(subject).map_or(0, |held| held.token)
+    }
+
+    /// Gives a claim back.
+    pub(super) fn release(&self, claim: &machine::Claim) {
+        let mut state = self.state();
+        state.had.remove(&claim.subject);
+        let Some(held) = state.held.remove(&claim.subject) else { return };
+        let hosts = self.hosts.clone();
+        state.giving_back.spawn(async move {
+            // What can not be given back now is free when its lease is over.
+            let _ = hosts.release(&held.claim, held.token).await;
+        });
+    }
+
+    /// Waits until what was released is free.
+    pub(super) async fn all_released(&self) {
+        let mut giving_back = std::mem::take(&mut self.state().giving_back);
+        let _ = tokio::time::timeout(GIVE_BACK, async { while giving_back.join_next().await.is_some() {} }).await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock, and the state is whole between any two statements.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Until it is lost to somebody else: what is asked for under it is refused then.
+async fn renew(hosts: Arc<Hosts>, claim: request::Claim, token: u64) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        if let Ok(Renewed::Lost(_)) = hosts.renew(&claim, token).await {
+            return;
+        }
+    }
+}

@@ -1,0 +1,151 @@
+# The runner of one operation: it starts the command where it was not started before, and leaves its result. It hangs
+# on nothing of the courier: not on its session, not on its descriptors, not on its folder.
+#
+# The first lines of this file are its values. They and the standard input are in memory, and gone before anything else
+# is done.
+
+umask 077
+s=
+[ -z "$INVOCATION_ID" ] || clean
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+cd /
+unset OLDPWD
+{
+  IFS= read -r S
+  IFS= read -r HOME
+  IFS= read -r USER
+  IFS= read -r f
+  IFS= read -r l
+} <"$0"
+S=${S#?} HOME=${HOME#?} USER=${USER#?} f=${f#?}
+LOGNAME=$USER
+export PATH LC_ALL HOME USER LOGNAME
+set -f
+IFS=' '
+read -r v </proc/self/stat
+set -- ${v##*) }
+me="${v%% *} ${20}"
+set -- ${l#?}
+op=$1 digest=$2 subject=$3 token=$4 late=$5 own=$6 K=$7 in=$8
+shift 8
+if [ "$in" = 1 ]; then exec 4<"$f.in"; else exec 4</dev/null; fi
+rm -f "$0" "$f.in"
+#point begun
+
+o=$S/ops/$op
+g=$S/guests/$subject
+r=${me% *}-${me#* }
+
+# leave WORD...: ends before the gate, and says why to whoever waits.
+leave() {
+  : >"$o/room.$r"
+  : >"$o/rc.$r"
+  printf '%s\n' "$*" >"$f.v"
+  exit
+} 2>/dev/null
+
+# room: of owner, result and output; what can not be written later must not be started.
+room() {
+  echo "$b $me $op" >"$o/runner.$r" && printf '%64s\n' '' >"$o/rc.$r" && printf '%65536s' '' >"$o/room.$r" &&
+    : >>"$o/out" && : >>"$o/err" && { [ -d "$g" ] || mkdir -p "$g"; }
+}
+
+# busy: leaves; `w` is at work.
+busy() {
+  [ "$w" != "$op" ] || leave elsewhere
+  l=$w
+  o=$S/ops/$w
+  known
+  o=$S/ops/$op
+  leave refused busy "$l" "${w:--}"
+}
+
+# enter: this runner is the one at work on the subject, or it leaves. Each looks at the others after it has written
+# itself down, so that of two at least one sees the other. The same holds for claims, which are looked at after this,
+# and whose makers look afterwards at who is at work.
+enter() {
+  for l in 1 2 3 4 5 6 7 8 9; do
+    last at
+    works "$v" && busy
+    a=$g/at.$n
+    m=$g/at.$((n + 1))
+    set -C
+    echo "$b $me $op" >"$m"
+    c=$?
+    set +C
+    last at
+    if [ "$c" = 0 ] && [ "$v" = "$m" ]; then
+      works "$a" && busy
+      return
+    fi
+  done
+  leave refused full
+} 2>/dev/null
+
+# fenced: leaves where somebody else holds the subject.
+fenced() {
+  claimed
+  c=$?
+  n=$((n - 1000000000))
+  [ "$token" -lt "$n" ] || return
+  [ "$token" != 0 ] || [ "$c" = 0 ] || return
+  leave refused fenced "$n" "${i:--}" "${h:--}" "${a:--}"
+}
+
+# watch: what is printed without end must not fill the disk. The beginning is kept.
+watch() {
+  exec 4<&-
+  trap 'kill "$p" 2>/dev/null; exit' TERM
+  while :; do
+    sleep 2 &
+    p=$!
+    wait "$p"
+    l=$(find "$o/out" "$o/err" -size +32768)
+    for v in out err; do
+      case $l in
+      *"/$v"*)
+        [ -e "$o/$v.cut" ] || head -c 1048577 "$o/$v" >"$o/$v.cut"
+        : >"$o/$v"
+        ;;
+      esac
+    done
+  done
+}
+
+now
+[ ! -e "$o/started" ] || leave elsewhere
+known
+[ "$old" = "$digest" ] || leave refused other
+room 2>/dev/null || leave refused full "$(room 2>&1)"
+enter
+#point entered
+fenced
+# Whether the guest is here still is asked of its driver at this place, once drivers can say so without a controller.
+now
+[ "$t" -le "$late" ] || leave refused late
+#point gate
+ln "$o/runner.$r" "$o/started" 2>/dev/null || leave elsewhere
+#point started
+if keep "$o/request" "$o/started" "$o/rc.$r" "$o" "$S/ops" 2>/dev/null; then
+  : >"$o/room.$r"
+  #point durable
+  # The reply lands before the machine goes down.
+  [ "$own" = 0 ] || sleep 2
+  watch &
+  p=$!
+  (
+    umask 022
+    become "$@"
+  ) <&4 >>"$o/out" 2>>"$o/err" 4<&-
+  c=$?
+  exec 4<&-
+  kill "$p" 2>/dev/null
+else
+  c=full
+fi
+#point ran
+echo "$c end" 1<>"$o/rc.$r"
+#point coded
+keep "$o/rc.$r" "$o/out" "$o/err"
+#point done

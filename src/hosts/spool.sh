@@ -1,0 +1,93 @@
+# What the courier and the runner know of the spool. It must run in dash, in busybox's ash and in bash.
+#
+# An owner is a line `BOOT PID START OPERATION`; whether it lives is seen in /proc. So nothing has to be given back by a
+# process that is killed, no descriptor is inherited by a command, and no lock program is needed. What is counted
+# (`NAME.N`) is made by whoever is first, and never loses its highest number, so that an old one is never made anew.
+
+# now: sets t to the boot clock in hundredths of a second, and b to the boot id.
+now() {
+  read -r t v </proc/uptime
+  v=${t#*.}
+  t=$((${t%.*} * 100 + 1$v - 100))
+  b=-
+  read -r b </proc/sys/kernel/random/boot_id
+} 2>/dev/null
+
+# alive BOOT PID START: whether this process lives; one that is only not yet reaped does not.
+alive() {
+  [ "$1" = "$b" ] || return 1
+  v=
+  read -r v <"/proc/$2/stat" || return 1
+  set -- "$3" ${v##*) }
+  case $2 in
+  Z | X | x) return 1 ;;
+  esac
+  [ "$1" = "${21}" ]
+} 2>/dev/null
+
+# keep FILE...: brings files and folders to the disk; `K` says by what.
+keep() {
+  case $K in
+  sync | fsync) "$K" "$@" ;;
+  *)
+    for v; do
+      [ -d "$v" ] || dd if=/dev/null of="$v" conv=notrunc,fsync 2>/dev/null || return
+    done
+    ;;
+  esac
+}
+
+# last NAME: the highest of the subject's files NAME.N: sets v to its path and n to its number.
+last() {
+  set +f
+  for v in "$g/$1".*; do :; done
+  set -f
+  n=${v##*.}
+  [ -e "$v" ] || n=1000000000
+}
+
+# works FILE: whether the owner in this file is at work: sets w to its operation, and x, y and z to the owner.
+works() {
+  w=
+  read -r x y z w <"$1"
+  [ -n "$w" ] && alive "$x" "$y" "$z" && ! ended "$S/ops/$w/rc.$y-$z"
+} 2>/dev/null
+
+# ended FILE: whether a result stands in this file: sets c to it.
+ended() {
+  c= v=
+  read -r c v <"$1"
+  [ "$v" = end ]
+} 2>/dev/null
+
+# claimed: whether a claim on the subject holds: sets n to its number, or to the number before the first, and of
+# the last claim i to the run, h to the holder, and a to how long ago it was made (`-`: before this boot).
+claimed() {
+  last claim
+  [ "$n" -gt 1000000000 ] || return 1
+  read -r x y z i h <"$v"
+  a=-
+  [ "$x" != "$b" ] || a=$((t - y))
+  if [ -e "$g/lease.$n" ]; then
+    read -r x y z <"$g/lease.$n"
+  fi
+  [ "$x" != released ] || return 1
+  # The clock of another boot says nothing: the lease counts from the beginning of this one.
+  [ "$x" = "$b" ] || y=0
+  [ "$t" -le $((y + z)) ]
+}
+
+# known: the head of the request in `o`: sets old to its digest, x and y to the boot and the time up to which it may be
+# started, self to whether it takes its machine down, and w to who asked for it. Fails where it is not whole.
+known() {
+  old= x= y= self= w= v=
+  while :; do
+    read -r v v old x y v v self w || break
+    read -r v || break
+    read -r v || break
+    read -r v || break
+    [ "$v" = end ]
+    return
+  done <"$o/request"
+  return 1
+} 2>/dev/null
