@@ -99,12 +99,10 @@ pub(super) fn drive_kept(
         world.had_claimed(replay.state().claims());
         let interrupts = Interrupts::new().map_err(|error| error.to_string())?;
         let tell = |note: &Note| telling.tell(note);
-        let driven = match from {
+        match from {
             From::Beginning(windows) => begin(replay, &mut world, journal, windows, || interrupts.next(), tell).await,
             From::Events(events) => resume(replay, &mut world, journal, events, || interrupts.next(), tell).await,
-        };
-        world.close().await;
-        driven
+        }
     });
     if let Err(why) = driven {
         let id = &kept.id;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use super::Hosts;
 use super::request::{self, Claimed, Renewed, Trouble};
@@ -14,7 +14,7 @@ use crate::machine;
 const LEASE: Duration = Duration::from_secs(120);
 /// How often it is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(30);
-/// How long to wait at the end of a run until everything is given back.
+/// How long a host may take to take one back.
 const GIVE_BACK: Duration = Duration::from_secs(5);
 
 /// See above.
@@ -31,7 +31,6 @@ struct State {
     held: BTreeMap<String, Held>,
     /// Claims that the run made when another process drove it.
     had: BTreeMap<String, machine::Claim>,
-    giving_back: JoinSet<()>,
 }
 
 struct Held {
@@ -57,14 +56,7 @@ impl Holding {
 
     /// Claims something.
     pub(super) async fn claim(&self, claim: &machine::Claim) -> Result<machine::Claimed, Trouble> {
-        let claim = request::Claim {
-            host: claim.host.clone(),
-            user: claim.user.clone(),
-            subject: claim.subject.clone(),
-            run: self.run.clone(),
-            holder: self.holder.clone(),
-            lease: LEASE,
-        };
+        let claim = self.asked(claim);
         match self.hosts.claim(&claim).await? {
             Claimed::Held(holder) => Ok(machine::Claimed::Held(holder.to_string())),
             // What this run began goes on under its own name.
@@ -80,6 +72,17 @@ impl Holding {
         }
     }
 
+    fn asked(&self, claim: &machine::Claim) -> request::Claim {
+        request::Claim {
+            host: claim.host.clone(),
+            user: claim.user.clone(),
+            subject: claim.subject.clone(),
+            run: self.run.clone(),
+            holder: self.holder.clone(),
+            lease: LEASE,
+        }
+    }
+
     /// The token under which an operation on a subject is asked for. A claim of another process is made again first.
     pub(super) async fn token(&self, subject: &str) -> u64 {
         let had = self.state().had.remove(subject);
@@ -90,22 +93,22 @@ impl Holding {
         self.state().held.get(subject).map_or(0, |held| held.token)
     }
 
-    /// Gives a claim back.
-    pub(super) fn release(&self, claim: &machine::Claim) {
-        let mut state = self.state();
-        state.had.remove(&claim.subject);
-        let Some(held) = state.held.remove(&claim.subject) else { return };
-        let hosts = self.hosts.clone();
-        state.giving_back.spawn(async move {
-            // What can not be given back now is free when its lease is over.
-            let _ = hosts.release(&held.claim, held.token).await;
-        });
-    }
-
-    /// Waits until what was released is free.
-    pub(super) async fn all_released(&self) {
-        let mut giving_back = std::mem::take(&mut self.state().giving_back);
-        let _ = tokio::time::timeout(GIVE_BACK, async { while giving_back.join_next().await.is_some() {} }).await;
+    /// Gives a claim back, also one that the run made when another process drove it. What can not be given back now is
+    /// free when its lease is over.
+    pub(super) async fn release(&self, claim: &machine::Claim) {
+        let held = self.state().held.remove(&claim.subject);
+        let give_back = async {
+            match held {
+                Some(held) => drop(self.hosts.release(&held.claim, held.token).await),
+                None => {
+                    let claim = self.asked(claim);
+                    if let Ok(Claimed::Granted { token, .. }) = self.hosts.claim(&claim).await {
+                        drop(self.hosts.release(&claim, token).await);
+                    }
+                }
+            }
+        };
+        let _ = tokio::time::timeout(GIVE_BACK, give_back).await;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -84,16 +84,9 @@ impl HostsWorld {
         claims.into_iter().for_each(|claim| self.holding.had(claim));
     }
 
-    /// Waits, a few seconds at most, until what was claimed is free and the connections are closed.
-    pub async fn close(self) {
-        self.holding.all_released().await;
-    }
-
     fn start(&mut self, id: EffectId, effect: Effect, again: bool) {
-        match &effect {
-            Effect::Forget { host } => return self.hosts.forget(host),
-            Effect::Release(claim) => return self.holding.release(claim),
-            _ => {}
+        if let Effect::Forget { host } = &effect {
+            return self.hosts.forget(host);
         }
         self.under_way += 1;
         let (hosts, desk, send) = (self.hosts.clone(), self.desk.clone(), self.send.clone());
@@ -106,6 +99,11 @@ impl HostsWorld {
                 Effect::Run(command) => *command,
                 Effect::Claim(claim) => {
                     say(Answer::Claimed(holding.claim(&claim).await.map_err(trouble)), false, None);
+                    return;
+                }
+                Effect::Release(claim) => {
+                    holding.release(&claim).await;
+                    say(Answer::Released, false, None);
                     return;
                 }
                 other => {

@@ -190,7 +190,8 @@ impl Lab {
             }
             Effect::Confirm { .. } => self.answer(0, id, Answer::Confirmed(true)),
             Effect::Claim(claim) => self.claim(id, &claim),
-            Effect::Release(_) | Effect::Forget { .. } => {}
+            Effect::Release(_) => self.answer(0, id, Answer::Released),
+            Effect::Forget { .. } => {}
         }
     }
 

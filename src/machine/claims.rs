@@ -100,7 +100,9 @@ impl State {
             .collect();
         for claim in free {
             self.claims.remove(&claim);
-            self.tell(Effect::Release(claim), out);
+            let id = self.next_id();
+            self.releasing.insert(id);
+            out.effects.push((id, Effect::Release(claim)));
         }
     }
 

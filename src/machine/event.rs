@@ -88,7 +88,7 @@ pub enum Effect {
     },
     /// No other run is to act on a guest, or to hold a named lock, until this one ends or is long silent.
     Claim(Claim),
-    /// What was claimed is free again. No answer is awaited.
+    /// What was claimed is free again. The run is over when that is answered.
     Release(Claim),
     /// Connections to a host are dropped: its power is about to change. No answer is awaited.
     Forget {
@@ -197,6 +197,8 @@ pub enum Answer {
     Truth(Result<bool, Trouble>),
     /// To `Sleep`.
     Slept,
+    /// To `Release`.
+    Released,
     /// To `Notify`: why it could not be sent.
     Notified(Option<String>),
     /// To `Confirm`.

@@ -28,6 +28,7 @@ impl State {
             }
             Event::Result { id, at, answer } => {
                 self.now = self.now.max(at);
+                self.releasing.remove(&id);
                 if let Some(fiber) = self.waiting.remove(&id) {
                     self.take_answer(fiber, answer, &mut out);
                 }
@@ -380,7 +381,7 @@ impl State {
         out.effects.push((id, effect));
     }
 
-    fn next_id(&mut self) -> EffectId {
+    pub(super) fn next_id(&mut self) -> EffectId {
         let id = EffectId(self.next_effect);
         self.next_effect += 1;
         id

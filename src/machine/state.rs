@@ -21,6 +21,8 @@ pub struct State {
     pub(super) left: BTreeMap<EffectId, Left>,
     /// What this run has claimed.
     pub(super) claims: BTreeSet<Claim>,
+    /// What is being given back.
+    pub(super) releasing: BTreeSet<EffectId>,
     /// How often a person wanted the run to stop.
     pub(super) interrupts: u32,
 }
@@ -307,6 +309,7 @@ impl State {
             windows: Vec::new(),
             left: BTreeMap::new(),
             claims: BTreeSet::new(),
+            releasing: BTreeSet::new(),
             interrupts: 0,
         }
     }
@@ -318,7 +321,7 @@ impl State {
 
     /// Whether nothing more will happen.
     pub fn is_over(&self) -> bool {
-        self.runs.iter().all(|run| run.over)
+        self.runs.iter().all(|run| run.over) && self.releasing.is_empty()
     }
 
     /// The target for which an effect was asked, while its answer is waited for.
@@ -326,9 +329,9 @@ impl State {
         self.waiting.get(&id).map(|fiber| self.fibers[*fiber].host.as_str())
     }
 
-    /// Whether somebody waits for the answer of an effect.
+    /// Whether the answer of an effect is waited for.
     pub fn waits_for(&self, id: EffectId) -> bool {
-        self.waiting.contains_key(&id)
+        self.waiting.contains_key(&id) || self.releasing.contains(&id)
     }
 
     /// Milliseconds since the run began.

@@ -1,0 +1,104 @@
+//! The controller is killed in the middle of a run over real OpenSSH servers, and another goes on.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that can not go on should stop"
+)]
+
+mod pve;
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::ExitStatusExt as _;
+
+use pve::{CARD, Site};
+
+/// The lines of a run at which its controller is killed: as soon as one has been printed. What follows is under way.
+const MOMENTS: [&str; 8] = [
+    "Run ",
+    "begins",
+    "✓ identity",
+    "qm guest cmd 101 ping",
+    "✓ baseline",
+    "on pve: qm reboot 101",
+    "✓ await ssh(guest)",
+    "✓ verified",
+];
+
+/// How often `qm reboot` was started.
+fn reboots(site: &Site) -> usize {
+    site.calls().iter().filter(|call| call.contains("reboot")).count()
+}
+
+#[test]
+fn whenever_the_controller_is_killed_another_goes_on() {
+    let site = Site::new();
+    let mut histogram = BTreeMap::new();
+    let rounds = std::env::var("HOSTLER_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(2);
+    for round in 0..rounds {
+        for moment in MOMENTS {
+            let before = (reboots(&site), site.boot_id());
+            let mut child = site.command(&["run", "-e", CARD, "--target", "pbs"]).spawn().unwrap();
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+            let mut said = Vec::new();
+            let is_it = |line: String| {
+                said.push(line);
+                said.last().is_some_and(|line| line.contains(moment))
+            };
+            assert!(lines.any(is_it), "{moment} is not said:\n{}", said.join("\n"));
+            child.kill().unwrap();
+            // It was killed, and had not ended before.
+            assert_eq!(child.wait().unwrap().signal(), Some(9), "{moment}");
+            *histogram.entry(moment).or_insert(0) += 1;
+
+            let resumed = site.hostler(&["resume", "last"]);
+            assert_eq!(resumed.code, 0, "round {round}, killed at {moment}:\n{}", resumed.out);
+            assert_eq!(reboots(&site), before.0 + 1, "round {round}, killed at {moment}");
+            assert_ne!(site.boot_id(), before.1, "the guest has booted");
+            assert!(resumed.out.contains(&format!("new boot {}", &site.boot_id()[..8])), "{}", resumed.out);
+        }
+    }
+    println!("killed, by the line that was said last: {histogram:#?}");
+    assert_eq!(site.hostler(&["resume"]).out, "no run waits to be resumed\n");
+    let verified = site.hostler(&["journal", "verify"]);
+    assert_eq!(verified.code, 0, "{}", verified.out);
+}
+
+#[test]
+fn of_two_controllers_one_runs_and_one_is_told_who_holds_the_guest() {
+    let site = Site::new();
+    let mut first = site.command(&["run", "-e", CARD, "--target", "pbs"]).spawn().unwrap();
+    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let id = lines.next().unwrap().strip_prefix("Run ").unwrap().to_string();
+    assert!(lines.any(|line| line.contains("✓ identity")));
+    let second = site.hostler(&["run", "-e", CARD, "--target", "pbs"]);
+    assert_eq!(second.code, 1, "{}", second.out);
+    assert!(second.out.contains("claim: `pbs` is held by") && second.out.contains(&id), "{}", second.out);
+    assert!(second.out.contains(&format!("process {}", first.id())), "{}", second.out);
+    assert!(lines.any(|line| line.contains("✓ verified")));
+    lines.for_each(drop);
+    assert!(first.wait().unwrap().success());
+    assert_eq!(reboots(&site), 1);
+    // When it is over, the guest is free.
+    assert_eq!(site.hostler(&["run", "-e", CARD, "--target", "pbs"]).code, 0);
+}
+
+#[test]
+fn what_a_dead_controller_held_is_free_for_its_own_run_at_once() {
+    let site = Site::new();
+    let mut child = site.command(&["run", "-e", CARD, "--target", "pbs"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("on pve: qm reboot 101")));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let other = site.hostler(&["run", "-e", CARD, "--target", "pbs"]);
+    assert_eq!(other.code, 1, "{}", other.out);
+    assert!(other.out.contains("is held by"), "{}", other.out);
+    let resumed = site.hostler(&["resume"]);
+    assert_eq!(resumed.code, 0, "{}", resumed.out);
+    assert_eq!(reboots(&site), 1);
+}
