@@ -191,8 +191,11 @@ fn write_parts(folder: &Path, guests: usize) {
         plan.push_str(&PART.replace("$N", &part.to_string()));
         writeln!(calls, "  part{part}(guest, grace: {}m)\n  await ready{part}(guest) within 5m", 1 + part % 9).unwrap();
         for line in PART.lines() {
-            let Some((place, command)) = line.split_once(": ").filter(|(place, _)| place.contains("on ")) else { continue };
-            let command = command.replace("$N", &part.to_string()).replace("$vmid", "{{ vmid }}").replace("$grace", "300");
+            let Some((place, command)) = line.split_once(": ").filter(|(place, _)| place.contains("on ")) else {
+                continue;
+            };
+            let command =
+                command.replace("$N", &part.to_string()).replace("$vmid", "{{ vmid }}").replace("$grace", "300");
             writeln!(play, "    - name: part {part}\n      ansible.builtin.command: {command}").unwrap();
             if place.contains("hypervisor") {
                 play.push_str("      delegate_to: \"{{ proxmox_host }}\"\n");

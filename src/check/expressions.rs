@@ -796,16 +796,18 @@ impl Body<'_, '_> {
     /// A task or probe by name: what to call, its parameters and its answer.
     pub(super) fn callable(&mut self, path: &[&str], wanted: Wanted) -> Option<(Callee, Vec<tree::Param>, Type)> {
         if let Some(decl) = self.checker.find(self.module, path, wanted) {
-            let item = self.checker.modules.item(decl)?.clone();
-            return match item {
-                tree::Item::Task(task) => Some((Callee::Proc(self.checker.proc_of(decl)), task.params, Type::Unknown)),
+            let tree = self.checker.modules.get(decl.module).tree.clone();
+            return match decl.item_of(&tree)? {
+                tree::Item::Task(task) => {
+                    Some((Callee::Proc(self.checker.proc_of(decl)), task.params.clone(), Type::Unknown))
+                }
                 tree::Item::Probe(probe) => {
                     let result = self.ty(&probe.result);
                     let callee = match &probe.body {
                         Some(_) => Callee::Proc(self.checker.proc_of(decl)),
                         None => Callee::Builtin(builtin(&probe.name.text)?),
                     };
-                    Some((callee, probe.params, result))
+                    Some((callee, probe.params.clone(), result))
                 }
                 _ => None,
             };
@@ -813,13 +815,14 @@ impl Body<'_, '_> {
         let [name] = path else { return None };
         let id = self.checker.drivers.values().find_map(|driver| driver.procs.get(*name).copied())?;
         let decl = self.checker.decls[id.0];
-        match (self.checker.modules.item(decl)?.clone(), wanted) {
+        let tree = self.checker.modules.get(decl.module).tree.clone();
+        match (decl.item_of(&tree)?, wanted) {
             (tree::Item::Task(task), Wanted::Task) => {
-                Some((Callee::Driver(name.to_string()), task.params, Type::Unknown))
+                Some((Callee::Driver(name.to_string()), task.params.clone(), Type::Unknown))
             }
             (tree::Item::Probe(probe), Wanted::Probe) => {
                 let result = self.ty(&probe.result);
-                Some((Callee::Driver(name.to_string()), probe.params, result))
+                Some((Callee::Driver(name.to_string()), probe.params.clone(), result))
             }
             _ => None,
         }

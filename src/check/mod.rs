@@ -390,8 +390,9 @@ impl<'a> Checker<'a> {
     fn lower_queued(&mut self) {
         while let Some(id) = self.queue.pop() {
             let decl = self.decls[id.0];
-            let Some(item) = self.modules.item(decl).cloned() else { continue };
-            let (proc, facts) = match &item {
+            let tree = self.modules.get(decl.module).tree.clone();
+            let Some(item) = decl.item_of(&tree) else { continue };
+            let (proc, facts) = match item {
                 tree::Item::Task(task) => self.lower_proc(decl, &task.name, &task.params, None, &task.body, task.span),
                 tree::Item::Probe(probe) => {
                     let Some(body) = &probe.body else { continue };

@@ -747,7 +747,7 @@ impl Fits {
 
 impl Line<'_, '_> {
     fn fits(&self, form: &Form) -> Fits {
-        let options: Vec<OptionForm> = form.options.iter().chain(&self.signature.options).cloned().collect();
+        let options = || form.options.iter().chain(&self.signature.options);
         let mut slots = form.slots.iter().peekable();
         let mut unknown = None;
         let mut dashes = false;
@@ -764,11 +764,11 @@ impl Line<'_, '_> {
             let takes = match word.option().filter(|_| !dashes) {
                 Some(option) => {
                     let name = option.split_once('=').map_or(option, |(name, _)| name);
-                    let Some(known) = options.iter().find(|known| known.is(name)) else {
+                    let Some(known) = options().find(|known| known.is(name)) else {
                         // An option that only another form knows tells them apart; one that none knows is reported.
                         let short = |name: &str| name.len() > 2 && !name.starts_with("--");
                         let of_another = |name: &str| {
-                            !options.iter().any(|known| known.is(name))
+                            !options().any(|known| known.is(name))
                                 && self.forms.iter().any(|other| other.options.iter().any(|known| known.is(name)))
                         };
                         let cluster = name.chars().skip(1).map(|letter| format!("-{letter}"));
