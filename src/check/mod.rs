@@ -69,6 +69,8 @@ pub struct Request {
     pub vault: VaultKeys,
     /// Whether guests may lack what identifies them (`vmid`): what is missing is about to be looked up.
     pub without_identities: bool,
+    /// Whether only what is to be said is asked for, and nobody needs a program.
+    pub without_programs: bool,
 }
 
 /// What a check found.
@@ -109,7 +111,8 @@ pub fn check(
     let plans = checker.plans(entry, request);
     checker.lower_queued();
     checker.find_recursion();
-    let programs = checker.programs(plans);
+    let drafts = checker.held(plans);
+    let programs = if request.without_programs { Vec::new() } else { checker.programs(&drafts) };
     // A statement that could not be read may use the name, or start the guest.
     if !checker.problems.has_errors() {
         let warnings = std::mem::take(&mut checker.warnings);

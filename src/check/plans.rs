@@ -215,8 +215,8 @@ impl Checker<'_> {
         Draft { plan: plan_out, defaults, window: window.map(|clause| clause.span), asked }
     }
 
-    /// Holds each plan against its targets and makes a program of each that was asked for.
-    pub(super) fn programs(&mut self, mut drafts: Vec<Draft>) -> Vec<Program> {
+    /// Holds each plan against its targets. Nothing is answered where an error was found.
+    pub(super) fn held(&mut self, mut drafts: Vec<Draft>) -> Vec<Draft> {
         // A statement that could not be read may be the very one that starts the guest.
         let readable = !self.problems.has_errors();
         for draft in &mut drafts {
@@ -238,11 +238,12 @@ impl Checker<'_> {
             draft.plan.longest = longest;
             self.hold_against_window(draft);
         }
-        if self.problems.has_errors() {
-            return Vec::new();
-        }
-        let asked: Vec<usize> = (0..drafts.len()).filter(|i| drafts[*i].asked).collect();
-        asked.into_iter().map(|i| self.program(PlanId(i), &drafts)).collect()
+        if self.problems.has_errors() { Vec::new() } else { drafts }
+    }
+
+    /// A program of each plan that was asked for.
+    pub(super) fn programs(&self, drafts: &[Draft]) -> Vec<Program> {
+        (0..drafts.len()).filter(|i| drafts[*i].asked).map(|i| self.program(PlanId(i), drafts)).collect()
     }
 
     /// Walks every way through each plan: for the guards, and for guests that would be left off.
