@@ -191,7 +191,10 @@ fn write_parts(folder: &Path, guests: usize) {
         plan.push_str(&PART.replace("$N", &part.to_string()));
         writeln!(calls, "  part{part}(guest, grace: {}m)\n  await ready{part}(guest) within 5m", 1 + part % 9).unwrap();
         for line in PART.lines() {
-            let Some((place, command)) = line.split_once(": ").filter(|(place, _)| place.contains("on ")) else {
+            let Some((place, command)) = line
+                .split_once(": ")
+                .filter(|(place, _)| [" on guest", " on hypervisor"].iter().any(|on| place.contains(on)))
+            else {
                 continue;
             };
             let command =
