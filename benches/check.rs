@@ -1,7 +1,7 @@
 //! How long a check takes, from start to exit, beside Ansible's own: `cargo xtask bench check`.
 //!
-//! Ten thousand hosts with files of their own, beside `ansible-inventory --list`; and a plan of twenty steps, beside
-//! `ansible-playbook --syntax-check` of the same steps.
+//! Ten thousand hosts with files of their own, beside `ansible-inventory --list`; and plans of twenty steps and of two
+//! thousand lines, beside `ansible-playbook --syntax-check` of the same commands.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,6 +23,8 @@ use meter::{Cost, cost, median};
 
 const HOSTS: usize = 10_000;
 const STEPS: usize = 20;
+/// A task and a probe each: 32 lines of the long plan.
+const PARTS: usize = 62;
 
 fn main() {
     // `cargo test --benches` runs it too, and has no use for it.
@@ -40,12 +42,18 @@ fn main() {
         "fqdn: \"{{ inventory_hostname }}.{{ domain }}\"\nurl: \"https://{{ ansible_host }}:{{ port1 }}/\"\n",
     );
     write_steps(&folder.join("steps"));
+    for guests in [200, 1000] {
+        write_parts(&folder.join(format!("parts-{guests}")), guests);
+    }
     println!("| what | hostler | CPU | memory | Ansible | CPU | memory | hostler's wall is | hostler's CPU is |");
     println!("|---|---|---|---|---|---|---|---|---|");
+    let (inventory, playbook) = (["ansible-inventory", "--list"], ["ansible-playbook", "--syntax-check"]);
     for (what, at, peer, rounds) in [
-        (format!("{HOSTS} hosts"), "plain", ["ansible-inventory", "--list"], rounds),
-        (format!("{HOSTS} hosts, two templates each"), "templates", ["ansible-inventory", "--list"], rounds.min(2)),
-        (format!("{STEPS} steps"), "steps", ["ansible-playbook", "--syntax-check"], rounds * 4),
+        (format!("{HOSTS} hosts"), "plain", inventory, rounds),
+        (format!("{HOSTS} hosts, two templates each"), "templates", inventory, rounds.min(2)),
+        (format!("{STEPS} steps"), "steps", playbook, rounds * 4),
+        ("2000 lines, 200 guests".to_string(), "parts-200", playbook, rounds * 4),
+        ("2000 lines, 1000 guests".to_string(), "parts-1000", playbook, rounds * 4),
     ] {
         compare(&what, &folder.join(at), ansible.as_deref(), peer, rounds);
     }
@@ -160,3 +168,77 @@ fn write_steps(folder: &Path) {
     fs::write(folder.join("work.plan"), plan).unwrap();
     fs::write(folder.join("work.yml"), play).unwrap();
 }
+
+/// A plan of two thousand lines, tasks and probes and one plan that calls them all, for guests whose ids stand in the
+/// inventory; and a playbook of the same commands.
+fn write_parts(folder: &Path, guests: usize) {
+    for part in ["inventory", "ansible"] {
+        fs::create_dir_all(folder.join(part)).unwrap();
+    }
+    fs::write(folder.join("ansible.cfg"), "").unwrap();
+    let mut hosts = "[hypervisors]\npve ansible_host=10.1.0.1\n[guests]\n".to_string();
+    for guest in 0..guests {
+        let address = format!("10.0.{}.{}", guest / 250, guest % 250);
+        writeln!(hosts, "guest{guest:04} ansible_host={address} vmid={}", 100 + guest).unwrap();
+    }
+    hosts.push_str("[guests:vars]\nproxmox_host=pve\n");
+    fs::write(folder.join("inventory/hosts.ini"), hosts).unwrap();
+
+    let mut plan = "edition 2026\n\n".to_string();
+    let mut calls = String::new();
+    let mut play = "- hosts: guests\n  gather_facts: no\n  become: yes\n  tasks:\n".to_string();
+    for part in 0..PARTS {
+        plan.push_str(&PART.replace("$N", &part.to_string()));
+        writeln!(calls, "  part{part}(guest, grace: {}m)\n  await ready{part}(guest) within 5m", 1 + part % 9).unwrap();
+        for line in PART.lines() {
+            let Some((place, command)) = line
+                .split_once(": ")
+                .filter(|(place, _)| [" on guest", " on hypervisor"].iter().any(|on| place.contains(on)))
+            else {
+                continue;
+            };
+            let command =
+                command.replace("$N", &part.to_string()).replace("$vmid", "{{ vmid }}").replace("$grace", "300");
+            writeln!(play, "    - name: part {part}\n      ansible.builtin.command: {command}").unwrap();
+            if place.contains("hypervisor") {
+                play.push_str("      delegate_to: \"{{ proxmox_host }}\"\n");
+            }
+        }
+    }
+    writeln!(plan, "plan work for guest in all except hypervisors\n  at most 20 at once\n{{\n{calls}}}").unwrap();
+    fs::write(folder.join("work.plan"), plan).unwrap();
+    fs::write(folder.join("work.yml"), play).unwrap();
+}
+
+/// A part of the long plan; `$N` is its number.
+const PART: &str = r#"## Part $N: its packages and its services, and a restart where one is due.
+task part$N(guest: Guest, wanted: Size = 1GiB, grace: Duration = 5m) {
+  let before = on guest reading: uname -r
+  require free_space(guest, "/srv/part$N") >= $wanted else "$guest has too little room for part $N"
+  on guest as root within 30m: apt-get -y install part$N
+  on guest as root retry 3 every 10s: systemctl restart part$N
+  if reboot_required(guest) {
+    try {
+      on hypervisor when locked wait 30m: qm reboot $vmid --timeout $grace
+      await ssh(guest) within 10m else "$guest does not come back"
+    } recover err {
+      warn "part $N on $guest: ${err.message}"
+      fail "part $N: ${err.message}"
+    }
+  }
+  await service(guest, "part$N") within 2m else "part $N does not run on $guest"
+  let after = on guest reading: uname -r
+  if $after.trim != $before.trim {
+    record kernel = $after.trim
+  }
+}
+
+## Part $N does its work on a guest that has its packages.
+probe ready$N(guest: Guest) -> Bool {
+  let state = on guest accept any: systemctl is-active -- part$N
+  let answer = on guest accept any reading: curl -sf http://localhost:8080/part$N
+  let since = on guest reading: cat /proc/uptime
+  return $state.code == 0 and $answer.code == 0 and $since.line != ""
+}
+
+"#;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on should stop")]
 
+#[path = "support/pieces.rs"]
+mod pieces;
 #[path = "syntax/support/mod.rs"]
 mod support;
 
@@ -10,123 +12,13 @@ use std::sync::LazyLock;
 use hostler::diag::Problems;
 use hostler::syntax;
 use hostler::text::Span;
+use pieces::PIECES;
 use proptest::prelude::*;
 use support::{dump, plans};
 
 /// Every example, valid and not.
 static EXAMPLES: LazyLock<Vec<String>> =
     LazyLock::new(|| plans("examples").iter().map(|path| std::fs::read_to_string(path).unwrap()).collect());
-
-/// Pieces that texts of the language are made of, and pieces that break them.
-const PIECES: &[&str] = &[
-    "on ",
-    "guest",
-    "hypervisor",
-    ": ",
-    ":",
-    "qm reboot $vmid",
-    " { ",
-    " }",
-    "{",
-    "}",
-    "(",
-    ")",
-    "[",
-    "]",
-    "\n",
-    "\n  ",
-    ";",
-    "let x = ",
-    "= ",
-    "==",
-    "$x",
-    "${a.b}",
-    "${xs...}",
-    "${",
-    "$",
-    "\"",
-    "'",
-    "'''",
-    "\\",
-    "\\\n",
-    "# c",
-    "## d\n",
-    "if ",
-    "else ",
-    "for ",
-    "in ",
-    "retry 3 every 10s",
-    "try",
-    "recover err",
-    "finally",
-    "fail ",
-    "record r = ",
-    "notify ops \"s\" ",
-    "await ssh(guest)",
-    "within 5m ",
-    "every 1s ",
-    "require ",
-    "not ",
-    "and ",
-    "or ",
-    "plan p ",
-    "for guest in pbs ",
-    "one at a time ",
-    "needs a: Int ",
-    "task t(guest: Guest) ",
-    "probe p(a: Str) -> Bool ",
-    "command qm on h as root ",
-    "driver d ",
-    "script s ",
-    "identity v: VmId ",
-    "-> read",
-    "<a: B>",
-    "[--x <0|1>?]",
-    "List<",
-    ">",
-    "<",
-    "|",
-    "&&",
-    "*",
-    ",",
-    "42",
-    "3GB",
-    "010",
-    "5 m",
-    "20%",
-    ".",
-    "...",
-    "a-b",
-    "-",
-    "+",
-    "use std.apt",
-    "edition 2026",
-    "as root ",
-    "accept 0, 1 ",
-    "env A=$b ",
-    "stdin $x ",
-    "reading ",
-    "when locked skip ",
-    "unguarded agent \"w\" ",
-    "\r\n",
-    "\t",
-    "\u{a0}",
-    "ö",
-    "\0",
-    "run p()",
-    "keep off",
-    "return ",
-    "skip \"s\"",
-    "{{ x }}",
-    "~",
-    "A=b ",
-    "contains ",
-    "matches ",
-    "true",
-    "sh ",
-    "a#b",
-    "\u{201c}",
-];
 
 fn soup() -> impl Strategy<Value = String> {
     proptest::collection::vec(proptest::sample::select(PIECES), 0..60).prop_map(|pieces| pieces.concat())

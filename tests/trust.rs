@@ -19,6 +19,17 @@ fn site(name: &str, program: &str) -> Site {
     Site::new(&format!("trust-{name}")).program("hosts.sh", program).with("a.plan", "on guest: echo $port\n")
 }
 
+/// Runs `hostler trust`; what it says.
+fn trust(site: &Site, words: &str) -> String {
+    let said = site.hostler(&format!("trust {words}"));
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{words}");
+    said.out
+}
+
+fn nothing_is_trusted(site: &Site) {
+    assert!(site.hostler("trust --list").out.contains("No program is trusted."));
+}
+
 fn refused(said: &Said, code: &str, words: &[&str]) {
     assert_eq!((said.code, said.codes()), (2, vec![code]), "{}", said.err);
     for words in words {
@@ -33,11 +44,10 @@ fn a_program_is_run_when_it_is_trusted_as_it_is() {
     let help = ["`hosts.sh` makes an inventory", "`hostler trust hosts.sh`", "-i hosts.sh --list > inventory.json`"];
     refused(&said, "inventory/executable", &help);
 
-    let said = site.hostler("trust hosts.sh");
-    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    let told = trust(&site, "hosts.sh");
     let whole = site.path.join("hosts.sh").display().to_string();
     for words in [&whole, "SHA-256", "with your rights", "until you trust it again", ".config/hostler/trusted.toml"] {
-        assert!(said.out.contains(words), "{words}\n{}", said.out);
+        assert!(told.contains(words), "{words}\n{told}");
     }
     assert_eq!(site.hostler(CHECK).code, 0);
 
@@ -50,7 +60,7 @@ fn a_program_is_run_when_it_is_trusted_as_it_is() {
     site.write("hosts.sh", &PROGRAM.replace("\"vmid\": 101", "\"vmid\": 201"));
     let said = site.hostler(CHECK);
     refused(&said, "inventory/executable", &["`hosts.sh` has changed since", "`hostler trust hosts.sh` again"]);
-    assert_eq!(site.hostler("trust hosts.sh").code, 0);
+    trust(&site, "hosts.sh");
     assert_eq!(site.hostler(CHECK).code, 0);
 
     site.mode("hosts.sh", 0o757);
@@ -60,8 +70,8 @@ fn a_program_is_run_when_it_is_trusted_as_it_is() {
 #[test]
 fn the_list_is_shown_and_shortened() {
     let site = site("list", PROGRAM).program("other.sh", PROGRAM);
-    assert!(site.hostler("trust --list").out.contains("No program is trusted."));
-    assert_eq!(site.hostler("trust hosts.sh other.sh").code, 0);
+    nothing_is_trusted(&site);
+    trust(&site, "hosts.sh other.sh");
     let path = |file: &str| site.path.join(file).display().to_string();
     let listed = site.hostler("trust --list").out;
     assert_eq!(listed, format!("as it was  {}\nas it was  {}\n", path("hosts.sh"), path("other.sh")));
@@ -70,9 +80,8 @@ fn the_list_is_shown_and_shortened() {
     let listed = site.hostler("trust --list").out;
     assert_eq!(listed, format!("changed    {}\ngone       {}\n", path("hosts.sh"), path("other.sh")));
 
-    let said = site.hostler("trust --remove other.sh hosts.sh");
-    assert_eq!((said.code, said.err.as_str()), (0, ""));
-    assert!(site.hostler("trust --list").out.contains("No program is trusted."));
+    trust(&site, "--remove other.sh hosts.sh");
+    nothing_is_trusted(&site);
     let said = site.hostler("trust --remove hosts.sh");
     assert_eq!(said.code, 2);
     assert!(said.err.contains("is not trusted"), "{}", said.err);
@@ -82,7 +91,7 @@ fn the_list_is_shown_and_shortened() {
 #[test]
 fn the_list_is_the_users_alone() {
     let site = site("private", PROGRAM);
-    assert_eq!(site.hostler("trust hosts.sh").code, 0);
+    trust(&site, "hosts.sh");
     let mode = |path: &str| fs::metadata(site.path.join(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(".config/hostler/trusted.toml"), mode(".config/hostler")), (0o600, 0o700));
     let names = fs::read_dir(site.path.join(".config/hostler")).unwrap().map(|entry| entry.unwrap().file_name());
@@ -109,7 +118,7 @@ fn what_is_no_program_is_not_trusted() {
         assert!(said.err.contains(wanted), "{file}: {}", said.err);
     }
     // None of those commands trusted anything.
-    assert!(site.hostler("trust --list").out.contains("No program is trusted."));
+    nothing_is_trusted(&site);
 }
 
 #[test]
@@ -134,7 +143,7 @@ fn a_program_that_fails_says_how() {
         ),
     ] {
         let site = site(&format!("fails-{name}"), program);
-        assert_eq!(site.hostler("trust hosts.sh").code, 0, "{name}");
+        trust(&site, "hosts.sh");
         refused(&site.hostler(CHECK), "inventory/program", &[words]);
     }
 }
@@ -145,7 +154,7 @@ fn a_variable_of_a_program_has_the_program_as_its_place() {
         "#!/bin/sh\necho '{\"_meta\": {\"hostvars\": {\"web1\": {\"port\": [8080]}}}, \"web\": [\"web1\"]}'\n";
     let site = site("place", program);
     site.write("a.plan", "plan p for guest in web\n  needs port: Int\n{ record is = \"well\" }\n");
-    site.hostler("trust hosts.sh");
+    trust(&site, "hosts.sh");
     let words = ["[hosts.sh:1:1]", "a program; what it prints is meant", "its value"];
     refused(&site.hostler("check a.plan -i hosts.sh"), "inventory/wrong-type", &words);
 }
@@ -159,7 +168,7 @@ fn a_program_in_a_folder_of_sources_is_one_of_them() {
     let site = Site::new("trust-folder").program("inventory/20-program", files[1].1);
     site.write("inventory/10-static.yml", files[0].1);
     refused(&site.hostler("inventory --list"), "inventory/executable", &["`hostler trust inventory/20-program`"]);
-    assert_eq!(site.hostler("trust inventory/20-program").code, 0);
+    trust(&site, "inventory/20-program");
     let said = site.hostler("inventory --list");
     assert_eq!(said.code, 0, "{}", said.err);
     let list: serde_json::Value = serde_json::from_str(&said.out).unwrap();
@@ -184,7 +193,7 @@ fn a_password_may_come_from_a_program() {
     assert_eq!(said.code, 2);
     assert!(said.sentences().contains("`password.sh` prints a vault password: it is a program"), "{}", said.err);
     assert!(said.sentences().contains("`hostler trust password.sh`"), "{}", said.err);
-    assert_eq!(site.hostler("trust password.sh keyring-client.py other-client empty.sh").code, 0);
+    trust(&site, "password.sh keyring-client.py other-client empty.sh");
     for option in ["--vault-password-file password.sh", "--vault-id dev@keyring-client.py", "--vault-id other-client"] {
         let said = check(option);
         assert_eq!((said.code, said.err.as_str()), (0, ""), "{option}");

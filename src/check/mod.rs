@@ -69,6 +69,8 @@ pub struct Request {
     pub vault: VaultKeys,
     /// Whether guests may lack what identifies them (`vmid`): what is missing is about to be looked up.
     pub without_identities: bool,
+    /// Whether only what is to be said is asked for, and nobody needs a program.
+    pub without_programs: bool,
 }
 
 /// What a check found.
@@ -109,7 +111,8 @@ pub fn check(
     let plans = checker.plans(entry, request);
     checker.lower_queued();
     checker.find_recursion();
-    let programs = checker.programs(plans);
+    let drafts = checker.held(plans);
+    let programs = if request.without_programs { Vec::new() } else { checker.programs(&drafts) };
     // A statement that could not be read may use the name, or start the guest.
     if !checker.problems.has_errors() {
         let warnings = std::mem::take(&mut checker.warnings);
@@ -390,8 +393,9 @@ impl<'a> Checker<'a> {
     fn lower_queued(&mut self) {
         while let Some(id) = self.queue.pop() {
             let decl = self.decls[id.0];
-            let Some(item) = self.modules.item(decl).cloned() else { continue };
-            let (proc, facts) = match &item {
+            let tree = self.modules.get(decl.module).tree.clone();
+            let Some(item) = decl.item_of(&tree) else { continue };
+            let (proc, facts) = match item {
                 tree::Item::Task(task) => self.lower_proc(decl, &task.name, &task.params, None, &task.body, task.span),
                 tree::Item::Probe(probe) => {
                     let Some(body) = &probe.body else { continue };

@@ -1,5 +1,7 @@
 //! Which file is which module, and what its `use` lines bring.
 
+use std::rc::Rc;
+
 use indexmap::{IndexMap, IndexSet};
 
 use super::errors;
@@ -21,6 +23,17 @@ pub(super) struct DeclId {
     pub(super) inner: Option<usize>,
 }
 
+impl DeclId {
+    /// The declaration itself, in the tree of its module.
+    pub(super) fn item_of(self, tree: &tree::File) -> Option<&tree::Item> {
+        match (self.inner, tree.items.get(self.item)?) {
+            (None, item) => Some(item),
+            (Some(inner), tree::Item::Driver(driver)) => driver.items.get(inner),
+            (Some(_), _) => None,
+        }
+    }
+}
+
 /// What a `use` brings under a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Brought {
@@ -37,7 +50,7 @@ pub(super) struct Module {
     pub(super) is_std: bool,
     /// The folder of the file, for `use ./…`.
     folder: String,
-    pub(super) tree: tree::File,
+    pub(super) tree: Rc<tree::File>,
     /// Tasks, probes and plans by name.
     pub(super) names: IndexMap<String, DeclId>,
     /// What `use` brought.
@@ -91,12 +104,7 @@ impl Modules {
 
     /// The declaration itself.
     pub(super) fn item(&self, decl: DeclId) -> Option<&tree::Item> {
-        let item = self.get(decl.module).tree.items.get(decl.item)?;
-        match (decl.inner, item) {
-            (None, item) => Some(item),
-            (Some(inner), tree::Item::Driver(driver)) => driver.items.get(inner),
-            (Some(_), _) => None,
-        }
+        decl.item_of(&self.get(decl.module).tree)
     }
 
     /// A module of the standard library.
@@ -169,7 +177,7 @@ impl Modules {
             label: label.to_string(),
             is_std,
             folder: folder.to_string(),
-            tree,
+            tree: Rc::new(tree),
             names,
             uses: IndexMap::new(),
             missing: IndexSet::new(),

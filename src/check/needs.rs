@@ -72,6 +72,10 @@ struct Visit {
     seen: IndexSet<(ProcId, ListId)>,
     /// What was asked of a list of hosts, and found right with all of them.
     clean: IndexSet<(ObligationKind, About, ListId)>,
+    /// The hypervisors of a list of hosts.
+    hypervisors: IndexMap<ListId, ListId>,
+    /// A list of hosts by their drivers.
+    by_driver: IndexMap<ListId, IndexMap<String, ListId>>,
     findings: Findings,
 }
 
@@ -91,7 +95,7 @@ impl Findings {
     }
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
     /// Holds a plan's body against its targets. Answers to which hosts it opens connections, and the users there.
     pub(super) fn hold_against(&mut self, body: ProcId, targets: &[String]) -> IndexMap<String, Vec<String>> {
         self.infer_hypervisor(body, targets);
@@ -192,24 +196,37 @@ impl Checker<'_> {
             match &call.callee {
                 Callee::Proc(callee) => self.visit(*callee, hosts, via, visit),
                 Callee::Driver(name) => {
-                    let callees: Vec<(String, ProcId)> = self
+                    self.split_by_driver(hosts, visit);
+                    let callees: Vec<(ProcId, ListId)> = self
                         .drivers
                         .iter()
-                        .filter_map(|(driver, info)| Some((driver.clone(), *info.procs.get(name)?)))
+                        .filter_map(|(driver, info)| {
+                            Some((*info.procs.get(name)?, *visit.by_driver[&hosts].get(driver)?))
+                        })
                         .collect();
-                    for (driver, callee) in callees {
-                        let list = visit.lists[hosts.0].clone();
-                        let mine: Vec<String> =
-                            list.iter().filter(|host| self.roles.of(host).driver == driver).cloned().collect();
-                        if !mine.is_empty() {
-                            let mine = visit.list(mine);
-                            self.visit(callee, mine, via, visit);
-                        }
+                    for (callee, mine) in callees {
+                        self.visit(callee, mine, via, visit);
                     }
                 }
                 Callee::Builtin(_) => {}
             }
         }
+    }
+
+    fn split_by_driver(&self, hosts: ListId, visit: &mut Visit) {
+        if visit.by_driver.contains_key(&hosts) {
+            return;
+        }
+        let mut split: IndexMap<String, Vec<String>> = IndexMap::new();
+        for host in visit.lists[hosts.0].iter() {
+            let driver = &self.roles.of(host).driver;
+            match split.get_mut(driver) {
+                Some(hosts) => hosts.push(host.clone()),
+                None => drop(split.insert(driver.clone(), vec![host.clone()])),
+            }
+        }
+        let split = split.into_iter().map(|(driver, hosts)| (driver, visit.list(hosts))).collect();
+        visit.by_driver.insert(hosts, split);
     }
 
     /// How much has been found wrong up to here.
@@ -229,15 +246,20 @@ impl Checker<'_> {
             About::Subject => subjects,
             About::Hosts(hosts) => visit.list(hosts.clone()),
             About::Hypervisor => {
+                if let Some(known) = visit.hypervisors.get(&subjects) {
+                    return *known;
+                }
                 let list = visit.lists[subjects.0].clone();
                 let hosts: IndexSet<&str> = list.iter().filter_map(|host| self.roles.hypervisor(host)).collect();
-                visit.list(hosts.into_iter().map(str::to_string).collect())
+                let hypervisors = visit.list(hosts.into_iter().map(str::to_string).collect());
+                visit.hypervisors.insert(subjects, hypervisors);
+                hypervisors
             }
             About::Unknown => visit.list(Vec::new()),
         }
     }
 
-    fn variable(&self, host: &str, name: &str) -> Option<&Variable> {
+    fn variable(&self, host: &str, name: &str) -> Option<&'a Variable> {
         Some(&**self.inventory.hosts.get(host)?.variables.get(name)?)
     }
 
@@ -386,7 +408,7 @@ impl Checker<'_> {
         findings: &mut Findings,
     ) {
         let is_identity = self.drivers.get(&self.roles.of(host).driver).is_some_and(|driver| driver.identity == name);
-        let Some(variable) = self.variable(host, name).cloned() else {
+        let Some(variable) = self.variable(host, name) else {
             let may_lack = optional || (is_identity && self.without_identities);
             if !may_lack {
                 findings.missing.entry((span, name.to_string())).or_default().insert(host.to_string());

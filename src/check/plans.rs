@@ -25,17 +25,17 @@ pub(super) struct Draft {
 impl Checker<'_> {
     /// Reads the plans of the file: the one that is meant, or all.
     pub(super) fn plans(&mut self, entry: ModuleId, request: &Request) -> Vec<Draft> {
-        let items = self.modules.get(entry).tree.items.clone();
-        let plans: Vec<(usize, tree::Plan)> = items
+        let tree = self.modules.get(entry).tree.clone();
+        let (items, file) = (&tree.items, tree.span);
+        let plans: Vec<(usize, &tree::Plan)> = items
             .iter()
             .enumerate()
-            .filter_map(|(i, item)| if let tree::Item::Plan(plan) = item { Some((i, plan.clone())) } else { None })
+            .filter_map(|(i, item)| if let tree::Item::Plan(plan) = item { Some((i, plan)) } else { None })
             .collect();
-        let statements: Vec<tree::Stmt> = items
+        let statements: Vec<&tree::Stmt> = items
             .iter()
-            .filter_map(|item| if let tree::Item::Statement(one) = item { Some(one.clone()) } else { None })
+            .filter_map(|item| if let tree::Item::Statement(one) = item { Some(one) } else { None })
             .collect();
-        let file = self.modules.get(entry).tree.span;
         if plans.is_empty() {
             if statements.is_empty() {
                 let declares = items.iter().any(|item| !matches!(item, tree::Item::Use(_)));
@@ -47,7 +47,7 @@ impl Checker<'_> {
             return vec![self.script(entry, &statements, request)];
         }
         let names: Vec<String> = plans.iter().map(|(_, plan)| plan.name.text.clone()).collect();
-        let chosen: Vec<(usize, tree::Plan)> = match &request.plan {
+        let chosen: Vec<(usize, &tree::Plan)> = match &request.plan {
             Some(name) if !names.contains(name) => {
                 let known = names.iter().map(String::as_str);
                 self.problems.push(errors::unknown_plan(file.before(), name, known));
@@ -68,14 +68,15 @@ impl Checker<'_> {
         let mut drafts = Vec::new();
         // A plan that runs others adds them while it is read.
         while let Some((decl, _)) = self.plan_ids.get_index(drafts.len()).map(|(decl, body)| (*decl, *body)) {
-            let Some(tree::Item::Plan(plan)) = self.modules.item(decl).cloned() else { break };
+            let tree = self.modules.get(decl.module).tree.clone();
+            let Some(tree::Item::Plan(plan)) = decl.item_of(&tree) else { break };
             let is_asked = drafts.len() < asked;
-            drafts.push(self.plan(decl, &plan, request, if is_asked { arguments } else { &[] }, is_asked));
+            drafts.push(self.plan(decl, plan, request, if is_asked { arguments } else { &[] }, is_asked));
         }
         drafts
     }
 
-    fn script(&mut self, entry: ModuleId, statements: &[tree::Stmt], request: &Request) -> Draft {
+    fn script(&mut self, entry: ModuleId, statements: &[&tree::Stmt], request: &Request) -> Draft {
         let file = self.modules.get(entry).tree.span;
         let start = statements.first().map_or(file, |first| first.span);
         let targets = if request.target.is_none() && request.limit.is_none() {
@@ -90,7 +91,7 @@ impl Checker<'_> {
         let mut body = Body::new(self, entry, ProcKind::Body);
         body.declare(&name, Type::Guest, About::Subject);
         body.subject_is(Slot(0));
-        let steps = body.statements(statements.iter());
+        let steps = body.statements(statements.iter().copied());
         let (slots, facts) = body.finish();
         let params = vec![Param { name: name.text.clone(), ty: Type::Guest, default: None }];
         let proc = Proc {
@@ -214,8 +215,8 @@ impl Checker<'_> {
         Draft { plan: plan_out, defaults, window: window.map(|clause| clause.span), asked }
     }
 
-    /// Holds each plan against its targets and makes a program of each that was asked for.
-    pub(super) fn programs(&mut self, mut drafts: Vec<Draft>) -> Vec<Program> {
+    /// Holds each plan against its targets. Nothing is answered where an error was found.
+    pub(super) fn held(&mut self, mut drafts: Vec<Draft>) -> Vec<Draft> {
         // A statement that could not be read may be the very one that starts the guest.
         let readable = !self.problems.has_errors();
         for draft in &mut drafts {
@@ -237,11 +238,12 @@ impl Checker<'_> {
             draft.plan.longest = longest;
             self.hold_against_window(draft);
         }
-        if self.problems.has_errors() {
-            return Vec::new();
-        }
-        let asked: Vec<usize> = (0..drafts.len()).filter(|i| drafts[*i].asked).collect();
-        asked.into_iter().map(|i| self.program(PlanId(i), &drafts)).collect()
+        if self.problems.has_errors() { Vec::new() } else { drafts }
+    }
+
+    /// A program of each plan that was asked for.
+    pub(super) fn programs(&self, drafts: &[Draft]) -> Vec<Program> {
+        (0..drafts.len()).filter(|i| drafts[*i].asked).map(|i| self.program(PlanId(i), drafts)).collect()
     }
 
     /// Walks every way through each plan: for the guards, and for guests that would be left off.

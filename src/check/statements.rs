@@ -246,7 +246,8 @@ impl Body<'_, '_> {
             self.report(errors::unknown_plan(call.span, &words.join("."), known.iter().map(String::as_str)));
             return None;
         };
-        let Some(tree::Item::Plan(plan)) = self.checker.modules.item(decl).cloned() else { return None };
+        let tree = self.checker.modules.get(decl.module).tree.clone();
+        let Some(tree::Item::Plan(plan)) = decl.item_of(&tree) else { return None };
         let (args, _) =
             self.arguments(&words.join("."), plan.params.as_deref().unwrap_or_default(), &call.args, call.span);
         let (id, body) = self.checker.plan_of(decl);

@@ -22,7 +22,7 @@ pub(crate) fn check(arguments: &CheckArguments, terminal: &mut Terminal) -> u8 {
         None => arguments.files.iter().map(|file| (file.clone(), None)).collect(),
     };
     for (name, text) in texts {
-        let asked = Asked { plan: &arguments.plan, one_plan: false, without_identities: false };
+        let asked = Asked { plan: &arguments.plan, one_plan: false, without_identities: false, without_programs: true };
         let checked = check_one(&name, text, &asked, &loaded, &mut sources, std::mem::take(&mut problems));
         for diagnostic in checked.diagnostics {
             if !diagnostics.contains(&diagnostic) {
@@ -47,6 +47,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) one_plan: bool,
     /// What identifies a guest may be missing.
     pub(crate) without_identities: bool,
+    /// What is to be said is enough.
+    pub(crate) without_programs: bool,
 }
 
 /// Checks one file, or statements from the command line.
@@ -75,6 +77,7 @@ pub(crate) fn check_one(
         one_plan: asked.one_plan,
         vault: loaded.vault.clone(),
         without_identities: asked.without_identities,
+        without_programs: asked.without_programs,
     };
     check::check(&Disk, sources, &loaded.inventory, &loaded.site, &request, problems)
 }

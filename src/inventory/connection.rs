@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::words::{Comments, words};
-use super::{Inventory, VaultKeys, errors};
+use super::{Host, Inventory, VaultKeys, errors};
 use crate::diag::Diagnostic;
 use crate::text::Span;
 
@@ -82,8 +82,8 @@ impl Connection {
 impl Inventory {
     /// How a host is reached; `None` where there is no such host.
     pub fn connection(&self, host: &str, keys: &VaultKeys) -> Option<Connection> {
-        self.hosts.get(host)?;
-        let mut settings = Settings { inventory: self, host, keys, problems: Vec::new() };
+        let known = self.hosts.get(host)?;
+        let mut settings = Settings { inventory: self, host, known, keys, problems: Vec::new() };
         let kind = settings.text(&["ansible_connection"]);
         let short = |kind: &str| kind.strip_prefix("ansible.builtin.").unwrap_or(kind).to_string();
         let kind = kind.as_deref().map(short);
@@ -110,6 +110,7 @@ impl Inventory {
 struct Settings<'a> {
     inventory: &'a Inventory,
     host: &'a str,
+    known: &'a Host,
     keys: &'a VaultKeys,
     problems: Vec<Diagnostic>,
 }
@@ -118,7 +119,7 @@ impl Settings<'_> {
     /// The first of these variables that has a value, and its name.
     fn value<'n>(&mut self, names: &[&'n str]) -> Option<(&'n str, Value)> {
         for name in names {
-            match self.inventory.open(self.host, name, self.keys) {
+            match self.inventory.open_of(self.host, self.known, name, self.keys) {
                 Ok(None | Some(Value::Null)) => {}
                 Ok(Some(value)) => return Some((name, value)),
                 Err(problem) => {
@@ -165,14 +166,13 @@ impl Settings<'_> {
 
     /// A variable that asks for a way, where the host has it.
     fn asks(&self, name: &'static str, way: Way) -> Option<Unsupported> {
-        let variable = self.inventory.hosts.get(self.host)?.variables.get(name)?;
+        let variable = self.known.variables.get(name)?;
         let is_empty = variable.written.is_none() && matches!(&variable.value, Value::Null) || variable.value == "";
         (!is_empty).then(|| Unsupported { way, name, span: variable.span })
     }
 
     fn unusable(&mut self, name: &str, wanted: &str) {
-        let variable = self.inventory.hosts.get(self.host).and_then(|host| host.variables.get(name));
-        if let Some(variable) = variable {
+        if let Some(variable) = self.known.variables.get(name) {
             self.problems.push(errors::connection(variable.span, name, self.host, wanted));
         }
     }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::variable::{is_template, unsafe_text, vault_text};
 use super::vault::VaultKeys;
-use super::{Inventory, Variable, errors, jinja, paths};
+use super::{Host, Inventory, Variable, errors, jinja, paths};
 use crate::diag::Diagnostic;
 use crate::text::Span;
 
@@ -51,7 +51,24 @@ impl Inventory {
     /// The error that is due for a variable that can not be worked out: a vault that stays closed, a template that
     /// uses what is not there or not known here.
     pub fn open(&self, host: &str, name: &str, keys: &VaultKeys) -> Result<Option<Value>, Box<Diagnostic>> {
-        let Some(variable) = self.hosts.get(host).and_then(|host| host.variables.get(name)) else { return Ok(None) };
+        match self.hosts.get(host) {
+            Some(known) => self.open_of(host, known, name, keys),
+            None => Ok(None),
+        }
+    }
+
+    /// As [`Inventory::open`], of a host that is at hand.
+    ///
+    /// # Errors
+    /// As [`Inventory::open`].
+    pub(super) fn open_of(
+        &self,
+        host: &str,
+        known: &Host,
+        name: &str,
+        keys: &VaultKeys,
+    ) -> Result<Option<Value>, Box<Diagnostic>> {
+        let Some(variable) = known.variables.get(name) else { return Ok(None) };
         match &variable.problem {
             None if !variable.sealed => return Ok(Some(variable.value.clone())),
             // With a password now, a vault that was closed may open.

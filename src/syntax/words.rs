@@ -179,7 +179,9 @@ fn in_words(rule: Rule) -> Option<String> {
         Rule::kw_window => "`window`",
         Rule::kw_within => "`within`",
         Rule::WHITESPACE
-        | Rule::COMMENT
+        | Rule::to_newline
+        | Rule::bare_char
+        | Rule::bare_text
         | Rule::nl
         | Rule::sep
         | Rule::file
@@ -260,6 +262,7 @@ fn in_words(rule: Rule) -> Option<String> {
         | Rule::misplaced_command
         | Rule::misplaced
         | Rule::end
+        | Rule::rest
         | Rule::on
         | Rule::on_place
         | Rule::bad_option

@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test that can not go on should stop")]
 
+#[path = "../support/pieces.rs"]
+mod pieces;
 mod stir;
 mod targets;
 

@@ -1,104 +1,12 @@
 //! Good texts, cut, put together and sprinkled: the same for the same seed.
 
+use crate::pieces::PIECES;
+
 /// A stream of texts.
 pub(crate) struct Stir<'t> {
     state: u64,
     texts: &'t [String],
 }
-
-/// What stands in plans and inventories and means something there.
-const WORDS: &[&str] = &[
-    "{",
-    "}",
-    "(",
-    ")",
-    "[",
-    "]",
-    "'",
-    "\"",
-    "'''",
-    "$",
-    "${",
-    "}",
-    "#",
-    "\\",
-    "\n",
-    "\r\n",
-    "\t",
-    ";",
-    ":",
-    ",",
-    "..",
-    "...",
-    "-> ",
-    "<",
-    ">",
-    "|",
-    "&",
-    "*",
-    "!",
-    "@",
-    "~",
-    "`",
-    "on ",
-    "on guest: ",
-    "let x = ",
-    "if ",
-    "else ",
-    "for x in ",
-    "retry 3 ",
-    "try { ",
-    "} recover e { ",
-    "} finally { ",
-    "plan p for g in ",
-    "task t(",
-    "probe q() -> Bool ",
-    "command c { ",
-    "driver d { ",
-    "await ",
-    "require ",
-    "not ",
-    "and ",
-    "or ",
-    "in ",
-    "within ",
-    "every ",
-    "5m",
-    "3GiB",
-    "20%",
-    "010",
-    "99999999999999999999",
-    "-1",
-    "0x1",
-    "1e999",
-    "all:\n  ",
-    "hosts:\n    ",
-    "vars: ",
-    "children:\n",
-    "- ",
-    "? ",
-    "&a ",
-    "*a ",
-    "<<: *a\n",
-    "!vault |\n",
-    "$ANSIBLE_VAULT;1.1;AES256\n",
-    "[all:vars]\n",
-    "[a:children]\n",
-    "a[1:9]",
-    "{{ x }}",
-    "{% for %}",
-    "{#",
-    "~",
-    "null",
-    "yes",
-    "\u{0}",
-    "\u{feff}",
-    "\u{200b}",
-    "\u{202e}",
-    "ü",
-    "🦀",
-    "\u{10ffff}",
-];
 
 impl<'t> Stir<'t> {
     pub(crate) fn new(seed: u64, texts: &'t [String]) -> Stir<'t> {
@@ -138,9 +46,9 @@ impl<'t> Stir<'t> {
                 format!("{}{}{}", &text[..from], &other[a.min(b)..a.max(b)], &text[from..])
             }
             4 => {
-                let word = self.a_word();
+                let piece = self.a_piece();
                 let times = 1 + self.below(300);
-                format!("{}{}{}", &text[..from], word.repeat(times), &text[from..])
+                format!("{}{}{}", &text[..from], piece.repeat(times), &text[from..])
             }
             // Lines change their places.
             5 => {
@@ -151,7 +59,7 @@ impl<'t> Stir<'t> {
                 }
                 lines.concat()
             }
-            _ => format!("{}{}{}", &text[..from], self.a_word(), &text[from..]),
+            _ => format!("{}{}{}", &text[..from], self.a_piece(), &text[from..]),
         }
     }
 
@@ -160,8 +68,8 @@ impl<'t> Stir<'t> {
         self.texts[at].clone()
     }
 
-    fn a_word(&mut self) -> &'static str {
-        WORDS[self.below(WORDS.len())]
+    fn a_piece(&mut self) -> &'static str {
+        PIECES[self.below(PIECES.len())]
     }
 
     fn place(&mut self, text: &str) -> usize {

@@ -162,19 +162,32 @@ impl Paths {
     }
 
     pub(super) fn push(&mut self, path: Path) {
-        if let Some(same) = self.0.iter_mut().find(|other| other.guests == path.guests) {
-            // What both have decided alike stays; the rest is open again.
-            same.assumed.retain(|condition, truth| path.assumed.get(condition) == Some(truth));
-            return;
+        if !self.holds(&path) {
+            self.make_room();
+            self.0.push(path);
         }
-        if self.0.len() >= MANY {
-            self.0.iter_mut().for_each(|path| path.assumed.clear());
-        }
-        self.0.push(path);
     }
 
     pub(super) fn add(&mut self, others: &Paths) {
-        others.0.iter().for_each(|path| self.push(path.clone()));
+        for path in &others.0 {
+            if !self.holds(path) {
+                self.make_room();
+                self.0.push(path.clone());
+            }
+        }
+    }
+
+    /// Whether there is a way that knows the same. What both have decided alike stays; the rest is open again.
+    fn holds(&mut self, path: &Path) -> bool {
+        let Some(same) = self.0.iter_mut().find(|other| other.guests == path.guests) else { return false };
+        same.assumed.retain(|condition, truth| path.assumed.get(condition) == Some(truth));
+        true
+    }
+
+    fn make_room(&mut self) {
+        if self.0.len() >= MANY {
+            self.0.iter_mut().for_each(|path| path.assumed.clear());
+        }
     }
 
     pub(super) fn and(mut self, others: &Paths) -> Paths {
