@@ -99,6 +99,40 @@ async fn of_eight_who_ask_for_the_same_one_starts_it() {
 }
 
 #[tokio::test]
+async fn the_gate_opens_once_whoever_comes_to_it() {
+    for shell in ["dash", "busybox"] {
+        let mut bed = Bed::new();
+        bed.start("pve", &[("sh", shell), ("root/hold", "")]);
+        let node = bed.node("pve");
+        let slow = Hosts::new(bed.endpoints(), at(&bed, &[("gate", HOLD)])).unwrap();
+        let quick = Hosts::new(bed.endpoints(), at(&bed, &[])).unwrap();
+        // One is about to go through when it is called off.
+        let cancelled = operation("pve", &["sh", "-c", LOGGED], "cancelled", "web");
+        let cancel = async {
+            reached(node).await;
+            assert_eq!(quick.cancel(&cancelled).await, Ok(true));
+            go_on(node);
+        };
+        let (result, ()) = tokio::join!(slow.run(&cancelled), cancel);
+        assert_eq!(refused(result).1, "It was called off before it was started.");
+        assert_eq!(node.read("root/starts"), "", "{shell}");
+
+        // One is about to go through when another does, which does not know of it.
+        node.exec("rm /root/reached; : >/root/hold");
+        let request = operation("pve", &["sh", "-c", LOGGED], "twice", "web");
+        let other = async {
+            reached(node).await;
+            node.exec("rm -r /var/lib/hostler/guests");
+            assert_eq!(quick.run(&request).await.unwrap().code, 7);
+            go_on(node);
+        };
+        let (result, ()) = tokio::join!(slow.run(&request), other);
+        assert_eq!(result.unwrap().code, 7);
+        assert_eq!(node.read("root/starts"), "started\n", "{shell}");
+    }
+}
+
+#[tokio::test]
 async fn a_daemon_that_is_left_behind_is_no_command_that_runs() {
     let mut bed = Bed::new();
     bed.start("pve", &[]);
