@@ -253,6 +253,29 @@ async fn on_one_subject_one_operation_is_at_work() {
 }
 
 #[tokio::test]
+async fn a_command_whose_runner_is_gone_is_still_at_work() {
+    for shell in ["dash", "busybox"] {
+        let mut bed = Bed::new();
+        bed.start("pve", &[("sh", shell), ("root/hold", "")]);
+        let node = bed.node("pve");
+        let hosts = Hosts::new(bed.endpoints(), bed.options()).unwrap();
+        let other = Hosts::new(bed.endpoints(), bed.options()).unwrap();
+        let orphan = operation("pve", &["sh", "-c", HOLD], "1", "web");
+        let kill = async {
+            reached(node).await;
+            node.exec("pkill -9 -f '^sh /dev/shm/.hostler'");
+            let next = Request { within: Duration::from_secs(5), ..operation("pve", &["true"], "2", "web") };
+            let (_, why) = refused(other.run(&next).await);
+            assert!(why.starts_with("Something else is at work on `web`"), "{why}");
+            go_on(node);
+        };
+        let (result, ()) = tokio::join!(hosts.run(&orphan), kill);
+        assert!(unknown(result).contains("ended without a result"));
+        assert_eq!(other.run(&operation("pve", &["true"], "3", "web")).await.unwrap().code, 0, "{shell}");
+    }
+}
+
+#[tokio::test]
 async fn a_host_that_went_down_in_between_has_lost_it() {
     let mut bed = Bed::new();
     bed.start("pve", &[]);
@@ -436,6 +459,7 @@ exec setsid -w env -i INVOCATION_ID=1 LANG=de_DE.UTF-8 CANARY=1 PATH=/bin "$@"
     let id = &request.operation.as_ref().unwrap().id;
     let unit = format!("--unit=hostler-{id} --service-type=exec -p KillMode=process sh /dev/shm/");
     assert!(node.read("root/units").contains(&unit), "{}", node.read("root/units"));
+    assert!(!node.read("root/units").contains("a b") && !node.read("root/units").contains("input"));
     // Without an answer of systemd it is started all the same, once.
     node.write("root/broken", "");
     assert_eq!(hosts.run(&operation("pve", &["sh", "-c", LOGGED], "2", "web")).await.unwrap().code, 7);
