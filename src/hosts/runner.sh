@@ -123,7 +123,10 @@ fenced
 now
 [ "$t" -le "$late" ] || leave refused late
 #point gate
-ln "$o/runner.$r" "$o/started" 2>/dev/null || leave elsewhere
+if ! ln "$o/runner.$r" "$o/started" 2>/dev/null; then
+  [ ! -e "$o/started" ] || leave elsewhere
+  leave refused full "$(ln "$o/runner.$r" "$o/none" 2>&1)"
+fi
 #point started
 if keep "$o/request" "$o/started" "$o/rc.$r" "$o" "$S/ops" 2>/dev/null; then
   : >"$o/room.$r"
@@ -134,7 +137,7 @@ if keep "$o/request" "$o/started" "$o/rc.$r" "$o" "$S/ops" 2>/dev/null; then
   p=$!
   (
     owner
-    echo "$b $me" >"$o/command.$r"
+    { echo "$b $me" >"$o/command.$r"; } 2>/dev/null
     umask 022
     become "$@"
   ) <&4 >>"$o/out" 2>>"$o/err" 4<&-
