@@ -99,6 +99,40 @@ async fn of_eight_who_ask_for_the_same_one_starts_it() {
 }
 
 #[tokio::test]
+async fn the_gate_opens_once_whoever_comes_to_it() {
+    for shell in ["dash", "busybox"] {
+        let mut bed = Bed::new();
+        bed.start("pve", &[("sh", shell), ("root/hold", "")]);
+        let node = bed.node("pve");
+        let slow = Hosts::new(bed.endpoints(), at(&bed, &[("gate", HOLD)])).unwrap();
+        let quick = Hosts::new(bed.endpoints(), at(&bed, &[])).unwrap();
+        // One is about to go through when it is called off.
+        let cancelled = operation("pve", &["sh", "-c", LOGGED], "cancelled", "web");
+        let cancel = async {
+            reached(node).await;
+            assert_eq!(quick.cancel(&cancelled).await, Ok(true));
+            go_on(node);
+        };
+        let (result, ()) = tokio::join!(slow.run(&cancelled), cancel);
+        assert_eq!(refused(result).1, "It was called off before it was started.");
+        assert_eq!(node.read("root/starts"), "", "{shell}");
+
+        // One is about to go through when another does, which does not know of it.
+        node.exec("rm /root/reached; : >/root/hold");
+        let request = operation("pve", &["sh", "-c", LOGGED], "twice", "web");
+        let other = async {
+            reached(node).await;
+            node.exec("rm -r /var/lib/hostler/guests");
+            assert_eq!(quick.run(&request).await.unwrap().code, 7);
+            go_on(node);
+        };
+        let (result, ()) = tokio::join!(slow.run(&request), other);
+        assert_eq!(result.unwrap().code, 7);
+        assert_eq!(node.read("root/starts"), "started\n", "{shell}");
+    }
+}
+
+#[tokio::test]
 async fn a_daemon_that_is_left_behind_is_no_command_that_runs() {
     let mut bed = Bed::new();
     bed.start("pve", &[]);
@@ -215,6 +249,29 @@ async fn on_one_subject_one_operation_is_at_work() {
         let (reply, ()) = tokio::join!(mine.run(&long), others);
         assert_eq!(reply.unwrap().code, 0);
         assert_eq!(node.read("root/starts"), "started\n");
+    }
+}
+
+#[tokio::test]
+async fn a_command_whose_runner_is_gone_is_still_at_work() {
+    for shell in ["dash", "busybox"] {
+        let mut bed = Bed::new();
+        bed.start("pve", &[("sh", shell), ("root/hold", "")]);
+        let node = bed.node("pve");
+        let hosts = Hosts::new(bed.endpoints(), bed.options()).unwrap();
+        let other = Hosts::new(bed.endpoints(), bed.options()).unwrap();
+        let orphan = operation("pve", &["sh", "-c", HOLD], "1", "web");
+        let kill = async {
+            reached(node).await;
+            node.exec("pkill -9 -f '^sh /dev/shm/.hostler'");
+            let next = Request { within: Duration::from_secs(5), ..operation("pve", &["true"], "2", "web") };
+            let (_, why) = refused(other.run(&next).await);
+            assert!(why.starts_with("Something else is at work on `web`"), "{why}");
+            go_on(node);
+        };
+        let (result, ()) = tokio::join!(hosts.run(&orphan), kill);
+        assert!(unknown(result).contains("ended without a result"));
+        assert_eq!(other.run(&operation("pve", &["true"], "3", "web")).await.unwrap().code, 0, "{shell}");
     }
 }
 
@@ -402,6 +459,7 @@ exec setsid -w env -i INVOCATION_ID=1 LANG=de_DE.UTF-8 CANARY=1 PATH=/bin "$@"
     let id = &request.operation.as_ref().unwrap().id;
     let unit = format!("--unit=hostler-{id} --service-type=exec -p KillMode=process sh /dev/shm/");
     assert!(node.read("root/units").contains(&unit), "{}", node.read("root/units"));
+    assert!(!node.read("root/units").contains("a b") && !node.read("root/units").contains("input"));
     // Without an answer of systemd it is started all the same, once.
     node.write("root/broken", "");
     assert_eq!(hosts.run(&operation("pve", &["sh", "-c", LOGGED], "2", "web")).await.unwrap().code, 7);

@@ -14,6 +14,9 @@ use super::told::harmless;
 /// How long a host may take for an answer about a claim, over more than one connection if need be.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The pause after a connection that was lost under a question.
+const PAUSE: Duration = Duration::from_millis(200);
+
 impl Hosts {
     /// Claims a guest or host for a run. Whoever claimed before under the same run is refused from then on.
     ///
@@ -76,7 +79,10 @@ impl Hosts {
                 }
                 Ok(Ok(Ok(Said::Words(words)))) => return Ok(words),
                 Ok(Ok(Ok(Said::Ended(_)))) => return Err(odd(claim)),
-                Ok(Ok(Err(Lost { end, .. }))) => why = end.why,
+                Ok(Ok(Err(Lost { end, .. }))) => {
+                    why = end.why;
+                    tokio::time::sleep(PAUSE).await;
+                }
                 Ok(Err(trouble)) => return Err(trouble),
                 Err(_) => return Err(Trouble::Unreachable { host: claim.host.clone(), why }),
             }

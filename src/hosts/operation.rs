@@ -158,7 +158,7 @@ impl Work<'_> {
         // Whether a line of ours may have arrived.
         let mut sent = self.operation.again;
         let mut why = String::new();
-        let mut launches = 0;
+        let (mut launches, mut losses) = (0, 0);
         let mut pauses = Pauses(FIRST_PAUSE);
         loop {
             let connected = match session.take() {
@@ -189,6 +189,16 @@ impl Work<'_> {
                 Ok(found) => found,
                 Err(Lost { end, sent: was_sent }) => {
                     sent |= was_sent && end.greeted;
+                    losses += 1;
+                    // One that breaks again and again is given time.
+                    if losses > 1 && timeout_at(deadline.into(), pauses.rest()).await.is_err() {
+                        let trouble = if sent {
+                            self.unknown(&end.why)
+                        } else {
+                            self.hosts.not_connected(&self.request.host, end)
+                        };
+                        return (Err(trouble), None);
+                    }
                     why = end.why;
                     continue;
                 }

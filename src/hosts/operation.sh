@@ -21,6 +21,7 @@
 #   ops/OPERATION/runner.*         the owners that wanted to start it
 #   ops/OPERATION/started          the owner that did, or `cancelled`: the gate, which opens once. It and the request
 #                                  are on the disk before the command is started
+#   ops/OPERATION/command.*        its process, should the owner be gone before it
 #   ops/OPERATION/{out,err}        what it printed
 #   ops/OPERATION/rc.*             of the owner that started it: `CODE end`, when it has ended; `full end` when nothing
 #                                  could be brought to the disk, and nothing was started
@@ -71,6 +72,7 @@ state() {
   # The owner first: one that ends now has left its result before.
   st=lost
   alive "$x" "$y" "$z" && st=running
+  [ "$st" = running ] || goes_on "$o/command.$y-$z" && st=running
   rc=$o/rc.$y-$z
   if ended "$rc"; then
     st=done

@@ -191,3 +191,20 @@ pub enum Trouble {
         why: String,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operations_id_follows_from_its_words_and_from_where_one_ends() {
+        let words = [["r", "s", "h", "g"], ["rs", "", "h", "g"], ["r", "sh", "", "g"], ["r", "s", "hg", ""]];
+        let of = |[run, step, host, subject]: [&str; 4]| Operation::of_step(run, step, host, subject);
+        let mut ids: Vec<String> = words.into_iter().flat_map(|words| [of(words).id, of(words).key]).collect();
+        assert!(ids.iter().all(|id| id.len() == 32));
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 8);
+        assert_eq!(of(words[0]), of(words[0]));
+    }
+}

@@ -23,9 +23,7 @@ LOGNAME=$USER
 export PATH LC_ALL HOME USER LOGNAME
 set -f
 IFS=' '
-read -r v </proc/self/stat
-set -- ${v##*) }
-me="${v%% *} ${20}"
+owner
 set -- ${l#?}
 op=$1 digest=$2 subject=$3 token=$4 late=$5 own=$6 K=$7 in=$8
 shift 8
@@ -125,7 +123,10 @@ fenced
 now
 [ "$t" -le "$late" ] || leave refused late
 #point gate
-ln "$o/runner.$r" "$o/started" 2>/dev/null || leave elsewhere
+if ! ln "$o/runner.$r" "$o/started" 2>/dev/null; then
+  [ ! -e "$o/started" ] || leave elsewhere
+  leave refused full "$(ln "$o/runner.$r" "$o/none" 2>&1)"
+fi
 #point started
 if keep "$o/request" "$o/started" "$o/rc.$r" "$o" "$S/ops" 2>/dev/null; then
   : >"$o/room.$r"
@@ -135,6 +136,8 @@ if keep "$o/request" "$o/started" "$o/rc.$r" "$o" "$S/ops" 2>/dev/null; then
   watch &
   p=$!
   (
+    owner
+    { echo "$b $me" >"$o/command.$r"; } 2>/dev/null
     umask 022
     become "$@"
   ) <&4 >>"$o/out" 2>>"$o/err" 4<&-

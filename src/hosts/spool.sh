@@ -50,8 +50,26 @@ last() {
 works() {
   w=
   read -r x y z w <"$1"
-  [ -n "$w" ] && alive "$x" "$y" "$z" && ! ended "$S/ops/$w/rc.$y-$z"
+  [ -n "$w" ] && ! ended "$S/ops/$w/rc.$y-$z" && { alive "$x" "$y" "$z" || goes_on "$S/ops/$w/command.$y-$z"; }
 } 2>/dev/null
+
+# goes_on FILE: whether the command in this file lives, whose runner does not.
+goes_on() {
+  set -- "$1" "$x" "$y" "$z"
+  x= y= z=
+  read -r x y z v <"$1"
+  alive "$x" "$y" "$z"
+  v=$?
+  x=$2 y=$3 z=$4
+  return "$v"
+} 2>/dev/null
+
+# owner: sets me to the process and its start.
+owner() {
+  read -r v </proc/self/stat
+  set -- "${v%% *}" ${v##*) }
+  me="$1 ${21}"
+}
 
 # ended FILE: whether a result stands in this file: sets c to it.
 ended() {
