@@ -12,8 +12,13 @@ mod pve;
 mod support;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use pve::{CARD, Site};
 
@@ -101,4 +106,67 @@ fn what_a_dead_controller_held_is_free_for_its_own_run_at_once() {
     let resumed = site.hostler(&["resume"]);
     assert_eq!(resumed.code, 0, "{}", resumed.out);
     assert_eq!(reboots(&site), 1);
+}
+
+/// The program on a machine with the service that goes on with runs.
+fn with_service(site: &Site, arguments: &[&str]) -> Command {
+    let folder = site.folder.join("systemd/system");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("hostler-resume.timer"), "").unwrap();
+    let plain = site.command(arguments);
+    let mut command = Command::new("unshare");
+    let line = "mkdir -p /etc/systemd && mount --bind \"$0\" /etc/systemd && exec \"$@\"";
+    command.args(["--mount", "sh", "-c", line]).arg(folder.parent().unwrap()).arg(plain.get_program());
+    command.args(plain.get_args()).current_dir(&site.folder).env("XDG_STATE_HOME", site.folder.join("state"));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[test]
+fn a_run_that_takes_down_its_own_machine_is_handed_off_and_goes_on_after_the_boot() {
+    let site = Site::new();
+    fs::write(site.folder.join("hostler.toml"), "controller = \"pbs\"\n").unwrap();
+    let run = ["run", "-e", CARD, "--target", "pbs"];
+    let refused = site.hostler(&run);
+    assert_eq!(refused.code, 2);
+    assert!(refused.out.contains("`hostler service install`"), "{}", refused.out);
+
+    let mut child = with_service(&site, &run).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("on pve: qm reboot 101")));
+    // The machine goes down, and its service manager ends everything.
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    assert!(lines.any(|line| line.contains("the run goes on after its boot")));
+    assert_eq!(child.wait().unwrap().code(), Some(75));
+
+    let resumed = site.hostler(&["resume", "--all"]);
+    assert_eq!(resumed.code, 0, "{}", resumed.out);
+    assert!(resumed.out.contains("✓ verified: new boot"), "{}", resumed.out);
+    assert_eq!(reboots(&site), 1);
+}
+
+#[test]
+fn before_its_machine_goes_down_a_run_is_stopped_like_any_other() {
+    let site = Site::new();
+    fs::write(site.folder.join("hostler.toml"), "controller = \"pbs\"\n").unwrap();
+    let plan = format!("on guest reading within 5m: sleep 300; {CARD}");
+    let mut child = with_service(&site, &["run", "-e", &plan, "--target", "pbs"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("sleep 300")));
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    assert!(lines.any(|line| line.contains("INTERRUPTED")));
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(reboots(&site), 0);
+}
+
+#[test]
+fn a_secret_that_a_boot_would_lose_is_an_error_beforehand() {
+    let site = Site::new();
+    fs::write(site.folder.join("hostler.toml"), "controller = \"pbs\"\n").unwrap();
+    let plan = "plan p(token: Secret = env(\"TOKEN\")) for guest in pbs {\n  on guest env T=$token: true\n  on pve: qm reboot $vmid\n}\n";
+    fs::write(site.folder.join("p.plan"), plan).unwrap();
+    let output = with_service(&site, &["run", "p.plan"]).env("TOKEN", "x").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("`TOKEN`") && said.contains("is gone after the boot"), "{said}");
 }

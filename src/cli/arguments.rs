@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Logs(LogsArguments),
     /// Verify a run's journal, or export it
     Journal(JournalArguments),
+    /// Install the service that goes on with runs after a boot, or show it
+    Service(ServiceArguments),
     /// Check plans for every target, without any connection
     Check(CheckArguments),
     /// Show what a plan would do, host by host and guard by guard, without any connection
@@ -165,6 +167,22 @@ pub(crate) struct ResolveArguments {
     /// The report as text, or as JSON instead of the progress
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServiceArguments {
+    #[command(subcommand)]
+    pub(crate) command: ServiceCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceCommand {
+    /// Write the systemd units and enable them: for root those of the system, for any other user their own
+    Install,
+    /// Disable the units and remove them
+    Remove,
+    /// Show the units, and write nothing
+    Show,
 }
 
 #[derive(Debug, Args)]

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::arguments::Format;
 use super::desk::Controller;
 use super::kept::{Kept, Owner};
 use super::terminal::Terminal;
-use super::{UNKNOWN, endpoints, site};
+use super::{HANDED_OFF, UNKNOWN, endpoints, service, site};
 use crate::code::{Code, Instruction};
 use crate::hosts::{Endpoint, Hosts, HostsWorld, OfRun, Options};
 use crate::journal::Journal;
 use crate::machine::{Event, Note};
-use crate::report::{Summary, line};
-use crate::run::{Replay, begin, resume};
+use crate::report::{Summary, clock, line};
+use crate::run::{Replay, Stop, begin, resume};
 
 /// How many changing commands run on one host at the same time.
 const CHANGING_AT_ONCE: usize = 8;
@@ -48,6 +49,11 @@ impl<'a> Telling<'a> {
         if let Some(line) = line(note, self.width) {
             self.say(&line);
         }
+    }
+
+    /// A line of what happens to the run itself.
+    pub(super) fn at(&mut self, ms: u64, text: &str) {
+        self.say(&format!("{:>7}  {text}", clock(ms)));
     }
 
     /// What was told before.
@@ -112,6 +118,10 @@ pub(super) fn drive_kept(
         telling.report();
         return Ok(UNKNOWN);
     }
+    if !replay.state().is_over() && replay.is_handed_off() {
+        telling.say("\nThe machine that drives this run goes down; the run goes on after its boot.");
+        return Ok(HANDED_OFF);
+    }
     Ok(telling.report())
 }
 
@@ -135,26 +145,31 @@ fn hosts(endpoints: Vec<Endpoint>) -> Result<Hosts, String> {
 }
 
 /// Ctrl-C, and the signal that a service manager sends. A signal between two waits is kept.
-struct Interrupts(Arc<tokio::sync::Notify>);
+struct Interrupts(Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Stop>>>);
 
 impl Interrupts {
     fn new() -> std::io::Result<Interrupts> {
-        let notify = Arc::new(tokio::sync::Notify::new());
-        for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let (send, receive) = mpsc::unbounded_channel();
+        for (kind, stop) in [(SignalKind::interrupt(), Stop::Person), (SignalKind::terminate(), Stop::Shutdown)] {
             let mut signals = signal(kind)?;
-            let notify = notify.clone();
+            let send = send.clone();
             tokio::spawn(async move {
                 while signals.recv().await.is_some() {
-                    notify.notify_one();
+                    let _ = send.send(stop);
                 }
             });
         }
-        Ok(Interrupts(notify))
+        Ok(Interrupts(Arc::new(tokio::sync::Mutex::new(receive))))
     }
 
-    fn next(&self) -> impl Future<Output = ()> + use<> {
-        let notify = self.0.clone();
-        async move { notify.notified().await }
+    fn next(&self) -> impl Future<Output = Stop> + use<> {
+        let receive = self.0.clone();
+        async move {
+            match receive.lock().await.recv().await {
+                Some(stop) => stop,
+                None => std::future::pending().await,
+            }
+        }
     }
 }
 
@@ -175,13 +190,23 @@ pub(super) fn before_the_first_connection(code: &Code, yes: bool) -> Result<(), 
 /// Why the plan can not be run from this machine, as far as this machine can tell.
 pub(super) fn obstacles_here(code: &Code) -> Vec<String> {
     let mut obstacles = Vec::new();
+    let secrets = code.secrets_of_the_environment();
     if let Some(host) = code.plans.iter().flat_map(|plan| &plan.hands_off).next() {
-        obstacles.push(format!(
-            "the plan takes down `{host}`, and with it the machine that it runs on; a run can not go on after that yet, \
-             so start it on another machine (`controller` in hostler.toml says which machine this is)"
-        ));
+        if !service::is_installed() {
+            obstacles.push(format!(
+                "the plan takes down `{host}`, and with it the machine that it runs on; so that the run goes on after the \
+                 boot, write `hostler service install` first, or start it on another machine (`controller` in \
+                 hostler.toml says which machine this is)"
+            ));
+        }
+        if let Some(name) = secrets.first() {
+            obstacles.push(format!(
+                "the plan takes down `{host}`, and with it the machine that it runs on; the environment variable `{name}`, \
+                 from which it takes a secret, is gone after the boot: put the secret into a vault"
+            ));
+        }
     }
-    for name in code.secrets_of_the_environment() {
+    for name in secrets {
         if std::env::var_os(&name).is_none() {
             obstacles.push(format!("the plan takes a secret from the environment variable `{name}`, which is not set"));
         }

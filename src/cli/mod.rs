@@ -23,6 +23,7 @@ mod resume;
 mod run;
 mod runs;
 mod saved;
+mod service;
 mod show_guards;
 mod site;
 mod terminal;
@@ -46,6 +47,8 @@ pub(crate) const DIFFERENT: u8 = 1;
 pub(crate) const NOT_READY: u8 = 1;
 /// Nothing was begun: the plan, the inventory or the command line is at fault.
 pub(crate) const REFUSED: u8 = 2;
+/// The machine that drives the run goes down, and the run goes on after its boot.
+pub(crate) const HANDED_OFF: u8 = 75;
 /// Nobody knows how it ended for a guest.
 pub(crate) const UNKNOWN: u8 = 3;
 
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Show(show) => runs::show(show, &mut terminal),
         Command::Logs(logs) => runs::logs(logs, &mut terminal),
         Command::Journal(journal) => runs::journal(journal, &mut terminal),
+        Command::Service(arguments) => service::service(arguments, &mut terminal),
         Command::Check(check) => check::check(check, &mut terminal),
         Command::Plan(plan) => plan::plan(plan, &mut terminal),
         Command::Preflight(preflight) => preflight::preflight(preflight, &mut terminal),

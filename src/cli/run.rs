@@ -35,7 +35,7 @@ fn in_the_lab(arguments: &RunArguments, ready: Ready, terminal: &mut Terminal) -
     let mut telling = Telling::new(&ready.code, arguments.format, terminal);
     let begins = begins.strftime("%a %Y-%m-%d %H:%M %Z");
     telling.say(&format!("In the lab: simulated machines, virtual time from {begins}\n"));
-    lab::run(&Arc::new(ready.code), windows, |note| telling.tell(note)).map_err(|error| error.to_string())?;
+    lab::run(&Arc::new(ready.code), windows, &mut telling)?;
     Ok(telling.report())
 }
 

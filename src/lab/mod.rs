@@ -2,6 +2,7 @@
 //! starts no process, and takes as long as the events need to be computed.
 
 mod commands;
+mod controller;
 mod hypervisor;
 mod machine;
 mod operations;
@@ -38,6 +39,8 @@ pub struct Lab {
     runs: Vec<Run>,
     /// Changing commands, by where they stand in the run.
     operations: BTreeMap<String, Operation>,
+    /// The machine of the site that drives the run, and the boot in which it does.
+    controller: Option<(String, u32)>,
     /// Notifications that were sent: channel and subject.
     notices: Vec<(String, String)>,
 }
@@ -95,6 +98,7 @@ impl Lab {
         }
         // The machine that runs the plan is the one of that name, where the site names one.
         let here = code.controller.as_deref().unwrap_or("controller");
+        let controller = machines.get(here).map(|machine: &Machine| (here.to_string(), machine.boot));
         machines.entry("controller".to_string()).or_insert_with(|| Machine::new(here));
         Lab {
             now: 0,
@@ -104,6 +108,7 @@ impl Lab {
             log: Vec::new(),
             runs: Vec::new(),
             operations: BTreeMap::new(),
+            controller,
             notices: Vec::new(),
         }
     }
@@ -341,7 +346,7 @@ impl World for Lab {
     }
 
     async fn next(&mut self) -> Option<(u64, EffectId, Answer)> {
-        while !self.due.is_empty() {
+        while !self.due.is_empty() && !self.controller_is_down() {
             if let Some((id, answer)) = self.turn() {
                 return Some((self.now, id, answer));
             }

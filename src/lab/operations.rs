@@ -13,7 +13,7 @@ pub(super) struct Operation {
     /// What it gave, when it has ended.
     ended: Option<Result<Reply, Trouble>>,
     /// Who waits for that.
-    wanted: Option<EffectId>,
+    pub(super) wanted: Option<EffectId>,
     /// Whether the one who waits was told that its time is out.
     late: bool,
 }
@@ -62,31 +62,5 @@ impl Lab {
         operation.ended = Some(result.clone());
         let id = operation.wanted.take()?;
         Some((id, if operation.late { Answer::EndedLate(result) } else { Answer::Ran(result) }))
-    }
-
-    /// The process that drives the run is gone: what it was told is lost, what it has sent goes on.
-    pub fn controller_dies(&mut self) {
-        for operation in self.operations.values_mut() {
-            operation.wanted = None;
-        }
-        for (key, due) in std::mem::take(&mut self.due) {
-            let stays = match due {
-                // Nobody waits for the answer of what was sent.
-                Due::Act(_, effect) if effect.changes() => Due::Act(EffectId(0), effect),
-                Due::Act(..) | Due::Ask(..) | Due::Answer(..) | Due::Ran(..) | Due::TimeIsOut(..) => continue,
-                due @ (Due::Ended(..) | Due::Change(..)) => due,
-            };
-            self.due.insert(key, stays);
-        }
-    }
-
-    /// Time passes, and nobody asks for anything.
-    pub fn pass(&mut self, ms: u64) {
-        let until = self.now + ms;
-        while self.due.first_key_value().is_some_and(|((at, _), _)| *at <= until) {
-            // Answers are for nobody.
-            let _ = self.turn();
-        }
-        self.now = until;
     }
 }

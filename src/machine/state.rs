@@ -319,6 +319,16 @@ impl State {
         self.fibers.iter().map(|fiber| (fiber.host.as_str(), fiber.ended.as_ref()))
     }
 
+    /// What runs.
+    pub fn code(&self) -> &Code {
+        &self.code
+    }
+
+    /// Whether a power action on a host was begun, and the host not verified since.
+    pub fn is_disrupted(&self, host: &str) -> bool {
+        self.fibers.iter().any(|fiber| fiber.guests.get(host).is_some_and(|state| state.disrupted))
+    }
+
     /// Whether nothing more will happen.
     pub fn is_over(&self) -> bool {
         self.runs.iter().all(|run| run.over) && self.releasing.is_empty()

@@ -6,13 +6,22 @@ use super::{Journal, Replay, World};
 use crate::code::Code;
 use crate::machine::{Answer, EffectId, Event, Note, State, Stepped};
 
+/// Why a run is to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// A person wants it.
+    Person,
+    /// The service manager ends the process.
+    Shutdown,
+}
+
 /// Most answers that are made durable together.
 const AT_ONCE: usize = 256;
 
 /// Runs code over a world until nothing more will happen, and keeps nothing. `windows` says for each plan when its
 /// window is open, in milliseconds since the run begins. `interrupts` answers each time a person wants the run to
 /// stop: after the first nothing new is begun.
-pub async fn drive<W: World, I: Future<Output = ()>>(
+pub async fn drive<W: World, I: Future<Output = Stop>>(
     code: Arc<Code>,
     world: &mut W,
     windows: Vec<Vec<(i64, i64)>>,
@@ -29,7 +38,7 @@ pub async fn drive<W: World, I: Future<Output = ()>>(
 ///
 /// # Errors
 /// When the journal could not be written: nothing was begun after that.
-pub async fn begin<W: World, J: Journal, I: Future<Output = ()>>(
+pub async fn begin<W: World, J: Journal, I: Future<Output = Stop>>(
     replay: &mut Replay,
     world: &mut W,
     journal: &mut J,
@@ -45,7 +54,7 @@ pub async fn begin<W: World, J: Journal, I: Future<Output = ()>>(
 ///
 /// # Errors
 /// When the journal could not be written: nothing was begun after that.
-pub async fn resume<W: World, J: Journal, I: Future<Output = ()>>(
+pub async fn resume<W: World, J: Journal, I: Future<Output = Stop>>(
     replay: &mut Replay,
     world: &mut W,
     journal: &mut J,
@@ -59,7 +68,7 @@ pub async fn resume<W: World, J: Journal, I: Future<Output = ()>>(
     go_on(replay, world, journal, events, interrupts, tell).await
 }
 
-async fn go_on<W: World, J: Journal, I: Future<Output = ()>>(
+async fn go_on<W: World, J: Journal, I: Future<Output = Stop>>(
     replay: &mut Replay,
     world: &mut W,
     journal: &mut J,
@@ -83,7 +92,7 @@ async fn go_on<W: World, J: Journal, I: Future<Output = ()>>(
         if replay.state().is_over() {
             return Ok(());
         }
-        let interrupt = pin!(interrupts());
+        let stop = pin!(interrupts());
         tokio::select! {
             biased;
             answer = world.next() => match answer {
@@ -91,7 +100,11 @@ async fn go_on<W: World, J: Journal, I: Future<Output = ()>>(
                 // A world that has nothing under way while the machine waits can never go on.
                 None => return Ok(()),
             },
-            () = interrupt => events.push(Event::Interrupt { at: world.now() }),
+            // The machine goes down because the run wants it to. Whoever goes on after the boot was not interrupted.
+            stop = stop => match stop {
+                Stop::Shutdown if replay.is_handed_off() => return Ok(()),
+                Stop::Person | Stop::Shutdown => events.push(Event::Interrupt { at: world.now() }),
+            },
         }
         while events.len() < AT_ONCE
             && let Some(answer) = world.ready()

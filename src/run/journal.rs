@@ -8,3 +8,14 @@ pub trait Journal {
     /// A sentence that says why they are not.
     fn write(&mut self, events: &[Event]) -> Result<(), String>;
 }
+
+/// A journal that is gone with its process: for a simulated controller.
+#[derive(Clone, Debug, Default)]
+pub struct InMemory(pub Vec<Event>);
+
+impl Journal for InMemory {
+    fn write(&mut self, events: &[Event]) -> Result<(), String> {
+        self.0.extend_from_slice(events);
+        Ok(())
+    }
+}

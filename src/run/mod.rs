@@ -8,7 +8,7 @@ mod journal;
 mod replay;
 mod world;
 
-pub use drive::{begin, drive, resume};
-pub use journal::Journal;
+pub use drive::{Stop, begin, drive, resume};
+pub use journal::{InMemory, Journal};
 pub use replay::Replay;
 pub use world::World;

@@ -47,6 +47,14 @@ impl Replay {
         &self.state
     }
 
+    /// Whether the machine that drives the run is about to go down by the run's own doing: it was begun, and the machine
+    /// has not been seen since.
+    pub fn is_handed_off(&self) -> bool {
+        let plans = &self.state.code().plans;
+        let mut own = plans.iter().flat_map(|plan| &plan.hands_off);
+        own.any(|host| self.state.is_disrupted(host))
+    }
+
     /// What is to be asked again by whoever goes on with the run at a time: a changing command is known to its host by
     /// what it is, and not started again; of a pause the rest is left.
     pub fn open(&self, now: u64) -> Vec<(EffectId, Effect)> {

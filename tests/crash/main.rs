@@ -95,33 +95,42 @@ struct Ran {
     points: Vec<Point>,
 }
 
-/// Goes on with a run, or begins it, and sees it to its end.
+/// Goes on with a run, or begins it, and sees it to its end. Where the controller's own machine restarts, another goes on
+/// after the boot.
 fn go_on(code: &Arc<Code>, lab: Lab, mut events: Vec<Event>, with_points: bool) -> Ran {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let mut replay = Replay::new(code.clone());
-    let mut summary = Summary::new(&code.plan().name);
-    for event in events.clone() {
-        replay.step(event).notes.iter().for_each(|note| summary.take(note));
-    }
-    let (began, written) = (!events.is_empty(), Cell::new(events.len()));
+    let written = Cell::new(events.len());
     let mut site = Site { lab, written: &written, points: with_points.then(Vec::new) };
-    site.point();
-    let mut journal = Kept { events: &mut events, written: &written };
-    let tell = |note: &Note| summary.take(note);
-    let never = std::future::pending;
-    let ended = runtime.block_on(async {
-        if began {
-            resume(&mut replay, &mut site, &mut journal, Vec::new(), never, tell).await
-        } else {
-            begin(&mut replay, &mut site, &mut journal, plans::windows(code), never, tell).await
+    loop {
+        let mut replay = Replay::new(code.clone());
+        let mut summary = Summary::new(&code.plan().name);
+        for event in events.clone() {
+            replay.step(event).notes.iter().for_each(|note| summary.take(note));
         }
-    });
-    ended.unwrap();
-    assert!(replay.state().is_over());
-    let endings = summary.plans.iter().flat_map(|(plan, guests)| {
-        guests.iter().map(|(name, guest)| ((plan.clone(), name.clone()), guest.ending.clone().unwrap()))
-    });
-    Ran { endings: endings.collect(), lab: site.lab, points: site.points.unwrap_or_default(), summary, events }
+        let began = !events.is_empty();
+        site.point();
+        let mut journal = Kept { events: &mut events, written: &written };
+        let tell = |note: &Note| summary.take(note);
+        let never = std::future::pending;
+        let ended = runtime.block_on(async {
+            if began {
+                resume(&mut replay, &mut site, &mut journal, Vec::new(), never, tell).await
+            } else {
+                begin(&mut replay, &mut site, &mut journal, plans::windows(code), never, tell).await
+            }
+        });
+        ended.unwrap();
+        if !replay.state().is_over() {
+            assert!(site.lab.controller_is_down(), "the run stands still");
+            assert!(site.lab.controller_boots());
+            continue;
+        }
+        let endings = summary.plans.iter().flat_map(|(plan, guests)| {
+            guests.iter().map(|(name, guest)| ((plan.clone(), name.clone()), guest.ending.clone().unwrap()))
+        });
+        let endings = endings.collect();
+        return Ran { endings, lab: site.lab, points: site.points.unwrap_or_default(), summary, events };
+    }
 }
 
 /// The controller of a run was killed at a point, and after so long another goes on.
