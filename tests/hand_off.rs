@@ -35,7 +35,7 @@ fn a_plan_that_takes_down_its_own_machine_is_not_begun() {
             said.out.contains(&format!("hand-off: the machine that runs this plan goes down with {host}")),
             "{name}"
         );
-        // In the lab the controller is outside.
+        // In the lab the machine goes down, and the run goes on after its boot.
         assert_eq!(site.hostler(&format!("run {plan} --lab")).code, 0, "{name}");
     }
 }

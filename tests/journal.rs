@@ -182,3 +182,38 @@ fn a_run_is_found_by_a_part_of_its_name() {
     assert_eq!(site.ask(&["runs", "prune", "--older-than", "0"]).1, "removed 2 runs\n");
     assert_eq!(site.ask(&["runs"]).1, "there are no runs yet\n");
 }
+
+/// Every file below a folder, with what is in it.
+fn files(folder: &std::path::Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push((path.clone(), fs::read(&path).unwrap())) }
+    }
+    found
+}
+
+#[test]
+fn a_secret_that_a_command_prints_is_in_no_journal_and_no_report() {
+    const CANARY: &str = "canary-7f3a9c";
+    let site = Site::new("canary", "");
+    let plan = "plan p(token: Secret = env(\"TOKEN\")) for guest in me {\n  let out = on guest env T=$token accept any: sh 'echo \"$T\"; echo \"$T\" >&2; exit 3'\n  record out = $out.trim\n  on guest env T=$token: sh 'echo \"again $T\" >&2; exit 4'\n}\n";
+    fs::write(site.folder.join("p.plan"), plan).unwrap();
+    let mut printed = String::new();
+    let (code, out) = ended(site.hostler(&["run", "p.plan"]).env("TOKEN", CANARY).output().unwrap());
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("out = •••") && out.contains("again •••"), "{out}");
+    printed.push_str(&out);
+    for arguments in [
+        &["show", "last"][..],
+        &["logs", "last"],
+        &["journal", "export", "last"],
+        &["show", "last", "--format", "json"],
+    ] {
+        printed.push_str(&site.ask(arguments).1);
+    }
+    assert!(!printed.contains(CANARY), "{printed}");
+    for (path, content) in files(&site.folder.join("state")) {
+        assert!(!content.windows(CANARY.len()).any(|part| part == CANARY.as_bytes()), "{}", path.display());
+    }
+}

@@ -16,6 +16,9 @@ use crate::run::World;
 /// How long an HTTP address may take to answer.
 const HTTP: Duration = Duration::from_secs(10);
 
+/// The length from which a secret is taken out of what a command prints, in bytes.
+const SHORTEST_SECRET: usize = 4;
+
 /// What only the command line can do: secrets, questions to a person, notifications.
 pub trait Desk: Send + Sync + 'static {
     /// The secret that comes from a source; else why there is none.
@@ -111,7 +114,7 @@ impl HostsWorld {
                     return;
                 }
             };
-            let mut request = match request(desk.as_ref(), &become_users, &run, command) {
+            let (mut request, secrets) = match request(desk.as_ref(), &become_users, &run, command) {
                 Ok(request) => request,
                 Err(why) => {
                     let refused = Trouble::Refused { host: "controller".to_string(), why };
@@ -125,6 +128,7 @@ impl HostsWorld {
             }
             let (result, left) = hosts.run_or_leave(&request).await;
             let kept = |request: &Request| request.operation.is_some().then(|| Box::new(request.clone()));
+            let reply = |given| reply(given, &secrets);
             let answer = Answer::Ran(result.map(reply).map_err(trouble));
             match left {
                 None => say(answer, false, kept(&request)),
@@ -203,40 +207,56 @@ async fn carry_out(hosts: &Hosts, desk: &Arc<dyn Desk>, effect: Effect) -> Answe
     }
 }
 
-/// The request that a command is, with the secrets that it needs; else why one of these is not there.
+/// The request that a command is, with the secrets that it needs, and these; else why one of them is not there.
 fn request(
     desk: &dyn Desk,
     become_users: &BTreeMap<String, String>,
     run_id: &str,
     run: Run,
-) -> Result<Request, String> {
-    let text = |datum: Datum| match datum {
-        Datum::Text(text) => Ok(text),
-        Datum::Secret(source) => desk.secret(&source),
+) -> Result<(Request, Vec<String>), String> {
+    let mut secrets = Vec::new();
+    let mut text = |datum: Datum| -> Result<String, String> {
+        match datum {
+            Datum::Text(text) => Ok(text),
+            Datum::Secret(source) => {
+                let secret = desk.secret(&source)?;
+                secrets.push(secret.clone());
+                Ok(secret)
+            }
+        }
     };
     let env = run.env.into_iter().map(|(name, datum)| Ok((name, text(datum)?))).collect::<Result<_, String>>()?;
+    let stdin = run.stdin.map(&mut text).transpose()?.unwrap_or_default().into_bytes();
     let within = Duration::from_millis(run.within);
     let operation = run.operation.map(|operation| Operation {
         not_after: within,
         own_power: operation.effect.is_power() && operation.subject == run.host,
         ..Operation::of_step(run_id, &operation.step, &run.host, &operation.subject)
     });
-    Ok(Request {
+    let request = Request {
         user: run.user.or_else(|| become_users.get(&run.host).cloned()),
         host: run.host,
         argv: run.argv,
         env,
-        stdin: run.stdin.map(text).transpose()?.unwrap_or_default().into_bytes(),
+        stdin,
         within,
         operation,
-    })
+    };
+    Ok((request, secrets))
 }
 
-fn reply(reply: request::Reply) -> Reply {
+/// What a command printed, without the secrets that it was given: nothing that is shown or kept has them.
+fn reply(reply: request::Reply, secrets: &[String]) -> Reply {
+    let text = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        // A short one would be found everywhere.
+        let secrets = secrets.iter().map(|secret| secret.trim()).filter(|secret| secret.len() >= SHORTEST_SECRET);
+        secrets.fold(text, |text, secret| text.replace(secret, "•••"))
+    };
     Reply {
         code: reply.code,
-        stdout: String::from_utf8_lossy(&reply.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&reply.stderr).into_owned(),
+        stdout: text(&reply.stdout),
+        stderr: text(&reply.stderr),
         truncated: reply.truncated,
         took: reply.took.as_millis() as u64,
     }
