@@ -59,6 +59,7 @@ impl State {
     /// A plan goes on, and so does the plan that runs it. Those that were not begun because of the failure can be.
     fn reopen(&mut self, run: usize) {
         self.runs[run].over = false;
+        self.places_changed = true;
         if self.interrupts == 0 && self.runs[run].stopped.take().is_some() {
             for i in self.runs[run].first..self.runs[run].end {
                 if matches!(self.fibers[i].ended, Some(Ending::NotBegun(_))) {

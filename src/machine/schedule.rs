@@ -69,6 +69,7 @@ impl State {
     /// The first time nothing new is begun, and what is under way goes to its `finally`; the second time it stops
     /// where it is. A command that changes something is waited for both times when it is about power, else the first.
     fn interrupt_all(&mut self, out: &mut Stepped) {
+        self.places_changed = true;
         for i in 0..self.fibers.len() {
             let fiber = &self.fibers[i];
             if !fiber.begun || fiber.ended.is_some() || fiber.awaiting == Some(Awaiting::Plan) {
@@ -109,6 +110,7 @@ impl State {
     pub(super) fn begin_plan(&mut self, plan: usize, parent: Option<usize>, args: Vec<Value>, out: &mut Stepped) {
         let code = self.code.clone();
         let header = &code.plans[plan];
+        self.places_changed = true;
         let run = self.runs.len();
         let first = self.fibers.len();
         let before = self.runs.iter().filter(|run| run.plan == plan).count();
@@ -128,7 +130,8 @@ impl State {
 
     /// Begins whoever can be begun, and ends the plans that are over.
     fn go_on(&mut self, out: &mut Stepped) {
-        loop {
+        // With thousands of targets this is not for each of their answers.
+        while std::mem::take(&mut self.places_changed) {
             let mut changed = false;
             for run in 0..self.runs.len() {
                 if self.runs[run].over {
@@ -142,9 +145,7 @@ impl State {
                     self.end_plan(run, out);
                 }
             }
-            if !changed {
-                return;
-            }
+            self.places_changed |= changed;
         }
     }
 
@@ -362,6 +363,7 @@ impl State {
             fiber.parked = None;
         }
         fiber.ended = Some(ending.clone());
+        self.places_changed = true;
         self.release(i, &ending, out);
         self.note(i, NoteKind::Finished(ending), out);
     }

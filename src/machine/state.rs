@@ -19,6 +19,8 @@ pub struct State {
     pub(super) windows: Vec<Vec<(i64, i64)>>,
     /// Changing commands that were at work when their time was out.
     pub(super) left: BTreeMap<EffectId, Left>,
+    /// Something has begun or ended since it was last looked who can be begun.
+    pub(super) places_changed: bool,
     /// What this run has claimed.
     pub(super) claims: BTreeSet<Claim>,
     /// What is being given back.
@@ -308,6 +310,7 @@ impl State {
             runs: Vec::new(),
             windows: Vec::new(),
             left: BTreeMap::new(),
+            places_changed: false,
             claims: BTreeSet::new(),
             releasing: BTreeSet::new(),
             interrupts: 0,
