@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::Hosts;
-use super::request::{self, Claimed, Renewed, Trouble};
+use super::request::{self, Claimed, Operation, Renewed, Trouble};
 use crate::machine;
 
 /// How long a claim holds when nobody renews it.
@@ -100,6 +100,41 @@ impl Holding {
             // What can not be given back now is free when its lease is over.
             let _ = hosts.release(&held.claim, held.token).await;
         });
+    }
+
+    /// Has a guest watched over.
+    pub(super) async fn watch(&self, watch: &machine::Watch) -> Result<(), Trouble> {
+        self.hosts.watch(&self.watch_of(watch)).await
+    }
+
+    /// A guest is to stay off.
+    pub(super) async fn leave_off(&self, watch: &machine::Watch) -> Result<(), Trouble> {
+        self.hosts.unwatch(&self.watch_of(watch)).await
+    }
+
+    /// Ends a watch.
+    pub(super) fn unwatch(&self, watch: &machine::Watch) {
+        let (hosts, watch) = (self.hosts.clone(), self.watch_of(watch));
+        self.state().giving_back.spawn(async move {
+            // What can not be ended now finds a guest that runs, and ends by itself.
+            let _ = hosts.unwatch(&watch).await;
+        });
+    }
+
+    fn watch_of(&self, watch: &machine::Watch) -> request::Watch {
+        let machine::Watch { host, subject, step, identity, look, wake, within } = watch.clone();
+        let operation = Operation::of_step(&self.run, &format!("watch {step}"), &host, &subject);
+        request::Watch {
+            host,
+            user: Some(machine::WATCHER.to_string()),
+            subject,
+            id: operation.id,
+            bound: Duration::from_millis(within),
+            who: format!("run {}, watching", self.run),
+            identity,
+            look,
+            wake,
+        }
     }
 
     /// Waits until what was released is free.

@@ -93,6 +93,7 @@ impl HostsWorld {
         match &effect {
             Effect::Forget { host } => return self.hosts.forget(host),
             Effect::Release(claim) => return self.holding.release(claim),
+            Effect::Unwatch(watch) => return self.holding.unwatch(watch),
             _ => {}
         }
         self.under_way += 1;
@@ -106,6 +107,14 @@ impl HostsWorld {
                 Effect::Run(command) => *command,
                 Effect::Claim(claim) => {
                     say(Answer::Claimed(holding.claim(&claim).await.map_err(trouble)), false, None);
+                    return;
+                }
+                Effect::Watch(watch) => {
+                    say(Answer::Watched(holding.watch(&watch).await.map_err(trouble)), false, None);
+                    return;
+                }
+                Effect::LeaveOff(watch) => {
+                    say(Answer::Watched(holding.leave_off(&watch).await.map_err(trouble)), false, None);
                     return;
                 }
                 other => {
@@ -201,7 +210,13 @@ async fn carry_out(hosts: &Hosts, desk: &Arc<dyn Desk>, effect: Effect) -> Answe
             Answer::Confirmed(tokio::task::spawn_blocking(move || desk.confirm(&question)).await.unwrap_or(false))
         }
         // Done before, or no matter of this.
-        Effect::Forget { .. } | Effect::Release(_) | Effect::Claim(_) | Effect::Run(_) => Answer::Slept,
+        Effect::Forget { .. }
+        | Effect::Release(_)
+        | Effect::Claim(_)
+        | Effect::Watch(_)
+        | Effect::Unwatch(_)
+        | Effect::LeaveOff(_)
+        | Effect::Run(_) => Answer::Slept,
     }
 }
 

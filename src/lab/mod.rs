@@ -9,14 +9,16 @@ mod others;
 mod packages;
 mod scripts;
 mod services;
+mod watches;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::code::Code;
 use crate::machine::{Answer, Claim, Claimed, Effect, EffectId, Greeting, Purpose, Reply, Run, Trouble};
 use crate::run::World;
 pub use machine::{Machine, Unit};
 use operations::Operation;
+use watches::Watching;
 
 /// How long a new connection takes, in milliseconds.
 const CONNECT: u64 = 150;
@@ -38,6 +40,10 @@ pub struct Lab {
     runs: Vec<Run>,
     /// Changing commands, by where they stand in the run.
     operations: BTreeMap<String, Operation>,
+    /// What the run has claimed.
+    claims: BTreeSet<String>,
+    /// Guests that their hypervisors watch over.
+    watches: BTreeMap<String, Watching>,
     /// Notifications that were sent: channel and subject.
     notices: Vec<(String, String)>,
 }
@@ -56,6 +62,8 @@ enum Due {
     /// Somebody has waited long enough for one.
     TimeIsOut(EffectId, String, u64),
     Change(String, Change),
+    /// A hypervisor looks at a guest that it watches over, by the step that asked for that.
+    Look(String, String),
 }
 
 /// A command that is about to end.
@@ -104,6 +112,8 @@ impl Lab {
             log: Vec::new(),
             runs: Vec::new(),
             operations: BTreeMap::new(),
+            claims: BTreeSet::new(),
+            watches: BTreeMap::new(),
             notices: Vec::new(),
         }
     }
@@ -166,6 +176,7 @@ impl Lab {
             }
             Due::TimeIsOut(id, step, after) => return self.time_is_out(id, &step, after),
             Due::Change(host, change) => self.changed(&host, change),
+            Due::Look(guest, step) => self.looks_after(&guest, &step),
         }
         None
     }
@@ -190,14 +201,26 @@ impl Lab {
             }
             Effect::Confirm { .. } => self.answer(0, id, Answer::Confirmed(true)),
             Effect::Claim(claim) => self.claim(id, &claim),
-            Effect::Release(_) | Effect::Forget { .. } => {}
+            Effect::Release(claim) => {
+                self.claims.remove(&claim.subject);
+            }
+            Effect::Watch(watch) => self.watch(id, *watch),
+            Effect::Unwatch(watch) => self.unwatch(&watch),
+            Effect::LeaveOff(watch) => {
+                self.unwatch(&watch);
+                self.answer(0, id, Answer::Watched(Ok(())));
+            }
+            Effect::Forget { .. } => {}
         }
     }
 
     fn claim(&mut self, id: EffectId, claim: &Claim) {
         let answer = match self.machines.get(&claim.subject).and_then(|machine| machine.claimed_by.clone()) {
             Some(by) => Claimed::Held(by),
-            None => Claimed::Granted,
+            None => {
+                self.claims.insert(claim.subject.clone());
+                Claimed::Granted
+            }
         };
         self.answer(0, id, Answer::Claimed(Ok(answer)));
     }

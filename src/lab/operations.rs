@@ -64,8 +64,10 @@ impl Lab {
         Some((id, if operation.late { Answer::EndedLate(result) } else { Answer::Ran(result) }))
     }
 
-    /// The process that drives the run is gone: what it was told is lost, what it has sent goes on.
+    /// The process that drives the run is gone: what it was told is lost, what it has sent goes on, and its claims are
+    /// soon over.
     pub fn controller_dies(&mut self) {
+        self.claims.clear();
         for operation in self.operations.values_mut() {
             operation.wanted = None;
         }
@@ -74,7 +76,7 @@ impl Lab {
                 // Nobody waits for the answer of what was sent.
                 Due::Act(_, effect) if effect.changes() => Due::Act(EffectId(0), effect),
                 Due::Act(..) | Due::Ask(..) | Due::Answer(..) | Due::Ran(..) | Due::TimeIsOut(..) => continue,
-                due @ (Due::Ended(..) | Due::Change(..)) => due,
+                due @ (Due::Ended(..) | Due::Change(..) | Due::Look(..)) => due,
             };
             self.due.insert(key, stays);
         }

@@ -35,7 +35,7 @@ impl Replay {
         }
         let stepped = self.state.step(event);
         for (id, effect) in &stepped.effects {
-            if !matches!(effect, Effect::Forget { .. } | Effect::Release(_)) {
+            if !matches!(effect, Effect::Forget { .. } | Effect::Release(_) | Effect::Unwatch(_)) {
                 self.open.insert(*id, (self.state.now(), effect.clone()));
             }
         }
