@@ -325,6 +325,14 @@ fn the_hypervisor_need_not_look_after_a_guest_that_runs_or_is_to_stay_off() {
 }
 
 #[test]
+fn a_guest_that_can_not_be_watched_over_is_not_switched_off() {
+    let site = Site::new();
+    // No process can be made of this.
+    fs::create_dir_all(site.bed.node("pve").path.join("lib/hostler/watch.sh")).unwrap();
+    is_refused(&site, "`pbs` can not be watched over on `pve` while it is off");
+}
+
+#[test]
 fn a_run_that_leaves_a_guest_off_says_who_starts_it() {
     let site = Site::new();
     site.bed.node("pve").write("vms/101/boot_delay", "600");
