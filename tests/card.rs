@@ -12,6 +12,7 @@ mod pve;
 mod support;
 
 use std::fs;
+use std::path::PathBuf;
 
 use pve::{CARD, Site};
 
@@ -184,4 +185,89 @@ fn a_preflight_suggests_the_vmid_that_is_missing() {
     let ran = site.hostler(&suggest);
     assert_eq!(ran.code, 1);
     assert!(ran.out.contains("# `pve` could not be asked"));
+}
+
+/// What the watch over the guest is on the hypervisor.
+fn on(site: &Site) -> PathBuf {
+    site.bed.node("pve").path.join("lib/hostler/guests/pbs/on")
+}
+
+/// The watcher of the guest looks at once and often, and every claim is over.
+const LOOK_NOW: &str =
+    "cd /var/lib/hostler && for f in guests/pbs/claim.*; do echo 'released 0 0' >guests/pbs/lease.${f##*.}; done
+    sed -i 's/^grace=.*/grace=0 pause=0.2 late=100 longest=100000/' watch.sh && sh watch.sh \"$PWD\" sync pbs";
+
+#[test]
+fn a_controller_that_is_killed_leaves_its_guest_to_the_hypervisor() {
+    let site = Site::new();
+    let before = site.boot_id();
+    let statements = "on pve within 8s: qm shutdown $vmid; await power(guest) == \"paused\" within 10m; start(guest)";
+    let mut hostler = site.command(&["run", "-e", statements, "--target", "pbs"]);
+    let mut hostler = hostler.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let pve = site.bed.node("pve");
+    support::until("the guest's end", || {
+        site.calls().iter().any(|call| call.contains("shutdown"))
+            && pve.exec("test -e /run/qemu-server/101.pid || echo off") == "off\n"
+    });
+    hostler.kill().unwrap();
+    assert_eq!(hostler.wait().unwrap().code(), None, "it was killed");
+    assert!(on(&site).exists(), "the hypervisor knows that the guest is to run");
+    pve.exec(LOOK_NOW);
+    assert!(!on(&site).exists());
+    site.bed.node("pbs").answers();
+    assert_ne!(site.boot_id(), before, "the hypervisor has started the guest");
+    assert_eq!(site.calls().iter().filter(|call| call.starts_with("start ")).count(), 1, "{:?}", site.calls());
+}
+
+#[test]
+fn the_hypervisor_need_not_look_after_a_guest_that_runs_or_is_to_stay_off() {
+    let site = Site::new();
+    assert_eq!(site.run(CARD).code, 0);
+    assert!(site.bed.node("pve").path.join("lib/hostler/guests/pbs/watcher").exists(), "it has been watched over");
+    assert!(!on(&site).exists());
+    let ran = site.run("on pve: qm shutdown $vmid; keep off");
+    assert_eq!(ran.code, 0);
+    assert!(!on(&site).exists());
+    let watchers = || site.bed.node("pve").exec("ps -e -o args").contains("watch.sh");
+    support::until("the end of the watchers", || !watchers());
+}
+
+#[test]
+fn a_guest_that_can_not_be_watched_over_is_not_switched_off() {
+    let site = Site::new();
+    // No process can be made of this.
+    fs::create_dir_all(site.bed.node("pve").path.join("lib/hostler/watch.sh")).unwrap();
+    is_refused(&site, "`pbs` can not be watched over on `pve` while it is off");
+}
+
+#[test]
+fn a_run_that_leaves_a_guest_off_says_who_starts_it() {
+    let site = Site::new();
+    site.bed.node("pve").write("vms/101/boot_delay", "600");
+    let ran = site.run("on pve: qm reboot $vmid; await ssh(guest) within 3s every 1s");
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("`pve` starts `pbs` if it is off, for another 1h20m"), "it says what becomes of it");
+    assert!(on(&site).exists());
+}
+
+#[test]
+fn a_person_keeps_runs_from_a_guest_and_takes_everything_off_its_hypervisor() {
+    let site = Site::new();
+    let before = site.boot_id();
+    let said = site.hostler(&["hold", "pbs", "--for", "2h", "--on", "pve"]);
+    assert_eq!(said.code, 0);
+    assert!(said.out.starts_with("`pbs` is left alone on `pve` for 2h"), "{}", said.out);
+    let ran = site.run(CARD);
+    assert_eq!(ran.code, 1);
+    assert!(ran.out.contains("`pbs` is held by ") && ran.out.contains(" for another 120 min"));
+    assert_eq!(site.boot_id(), before);
+    assert_eq!(site.hostler(&["hold", "pbs", "--release", "--on", "pve"]).code, 0);
+    assert_eq!(site.run(CARD).code, 0);
+    let spool = site.bed.node("pve").path.join("lib/hostler");
+    assert!(spool.exists());
+    assert_eq!(site.hostler(&["host", "remove", "pve"]).code, 0);
+    assert!(!spool.join("guests").exists() && !spool.join("ops").exists());
+    let said = site.hostler(&["hold", "pbs", "--for", "2h"]);
+    assert_eq!(said.code, 2);
+    assert!(said.out.contains("the hypervisor is needed here"), "it is not named in this inventory: {}", said.out);
 }

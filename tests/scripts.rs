@@ -191,6 +191,26 @@ fn locks_templates_and_the_cluster_are_seen() {
 }
 
 #[test]
+fn a_guest_is_woken_by_whoever_keeps_it() {
+    let root = Root::new();
+    root.file(
+        "etc/pve/ha/resources.cfg",
+        "vm: 100\n\tstate stopped\n\nvm: 101\n\tgroup all\n\nct: 102\n\tstate ignored\n",
+    );
+    for program in ["qm", "ha-manager"] {
+        root.command(program, &format!("echo {program} \"$@\""));
+    }
+    for (id, line) in [
+        ("100", "ha-manager set vm:100 --state started\n"),
+        ("101", "ha-manager set vm:101 --state started\n"),
+        ("102", "qm start 102\n"),
+        ("103", "qm start 103\n"),
+    ] {
+        assert_eq!(root.run(PROXMOX, "wake", &[id]), line);
+    }
+}
+
+#[test]
 fn a_guest_that_is_not_here_says_where_it_is_and_what() {
     let root = Root::new();
     root.folder("etc/pve/qemu-server").folder("etc/pve/lxc");

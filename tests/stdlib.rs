@@ -200,7 +200,9 @@ fn every_driver_gives_the_same_probes_and_tasks() {
         .iter()
         .flat_map(|module| module.drivers().map(move |driver| (module, driver)))
         .map(|(module, driver)| {
-            assert!(driver.scripts.iter().any(|(name, _, _)| name.text == "look"), "{}", driver.name.text);
+            for script in ["look", "wake"] {
+                assert!(driver.scripts.iter().any(|(name, _, _)| name.text == script), "{}", driver.name.text);
+            }
             let shared = |name: &str| !matches!(name, "ha_state");
             let entries = module.entries(&driver.items);
             // The parameters too: a plan does not know which driver will answer.
@@ -226,7 +228,7 @@ fn every_script_begins_with_its_name() {
             let first = script.trim_start().lines().next().unwrap_or_default();
             let name = first.strip_prefix("# ").unwrap_or_else(|| panic!("{module}: {first}"));
             assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{module}: {name}");
-            assert!(name == "look" || names.insert(name.to_string()), "{name} twice");
+            assert!(matches!(name, "look" | "wake") || names.insert(name.to_string()), "{name} twice");
         }
     }
     assert!(names.len() > 8);

@@ -146,6 +146,7 @@ const OF_THE_SITE: [&str; 9] = [
 struct DriverInfo {
     identity: String,
     look: String,
+    wake: Option<String>,
     procs: IndexMap<String, ProcId>,
 }
 
@@ -268,8 +269,12 @@ impl<'a> Checker<'a> {
                     tree::Item::Driver(driver) => {
                         let identity =
                             driver.identity.as_ref().map_or("vmid", |param| param.name.text.as_str()).to_string();
-                        let look = driver.scripts.iter().find(|(name, _, _)| name.text == "look");
-                        let look = look.map_or(String::new(), |(_, text, _)| text.clone());
+                        let scripts = driver.scripts.iter();
+                        let script = |wanted: &str| {
+                            let found = scripts.clone().find(|(name, _, _)| name.text == wanted);
+                            found.map(|(_, text, _)| text.clone())
+                        };
+                        let (look, wake) = (script("look").unwrap_or_default(), script("wake"));
                         let name = driver.name.text.clone();
                         let items: Vec<(usize, String)> = driver
                             .items
@@ -286,7 +291,7 @@ impl<'a> Checker<'a> {
                             let decl = DeclId { module: ModuleId(module), item, inner: Some(inner) };
                             procs.insert(item_name, self.new_proc(decl));
                         }
-                        drivers.insert(name, DriverInfo { identity, look, procs });
+                        drivers.insert(name, DriverInfo { identity, look, wake, procs });
                     }
                     _ => {}
                 }

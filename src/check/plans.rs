@@ -355,6 +355,7 @@ impl Checker<'_> {
                 let driver = Driver {
                     identity: driver.identity.clone(),
                     look: driver.look.clone(),
+                    wake: driver.wake.clone(),
                     procs: driver.procs.clone(),
                 };
                 (name.clone(), driver)

@@ -67,6 +67,10 @@ pub(crate) enum Command {
     Init(InitArguments),
     /// Show the inventory
     Inventory(InventoryArguments),
+    /// Have a guest left alone: no run acts on it, and its hypervisor does not start it
+    Hold(HoldArguments),
+    /// Look after what hostler leaves on hosts
+    Host(HostArguments),
     /// Say that hostler may run a program: an inventory, or one that prints a vault password
     Trust(TrustArguments),
 }
@@ -328,6 +332,40 @@ pub(crate) struct InventoryArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct HoldArguments {
+    /// The guest
+    pub(crate) guest: String,
+    /// For how long, as `2h` or `90m`
+    #[arg(long = "for", value_name = "TIME", value_parser = time_span, required_unless_present = "release")]
+    pub(crate) long: Option<u64>,
+    /// Its hypervisor [default: what the inventory says]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) on: Option<String>,
+    /// It need not be left alone any more
+    #[arg(long, conflicts_with = "long")]
+    pub(crate) release: bool,
+    #[command(flatten)]
+    pub(crate) site: SiteArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HostArguments {
+    #[command(subcommand)]
+    pub(crate) command: HostCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HostCommand {
+    /// Take everything of hostler's off a host
+    Remove {
+        /// The host
+        host: String,
+        #[command(flatten)]
+        site: SiteArguments,
+    },
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct TrustArguments {
     /// The programs, each as it is now
     #[arg(required_unless_present = "list", value_name = "FILE")]
@@ -338,6 +376,13 @@ pub(crate) struct TrustArguments {
     /// Trust these no longer
     #[arg(long)]
     pub(crate) remove: bool,
+}
+
+fn time_span(text: &str) -> Result<u64, String> {
+    match crate::check::duration(text) {
+        Some(ms) if ms > 0 => Ok(ms),
+        _ => Err("write it as 90m or 2h".to_string()),
+    }
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {

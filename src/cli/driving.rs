@@ -138,7 +138,7 @@ pub(super) fn world(loaded: &site::Loaded) -> Result<HostsWorld, String> {
     Ok(HostsWorld::new(Arc::new(hosts(endpoints)?), Arc::new(desk), become_users, run))
 }
 
-fn hosts(endpoints: Vec<Endpoint>) -> Result<Hosts, String> {
+pub(super) fn hosts(endpoints: Vec<Endpoint>) -> Result<Hosts, String> {
     // A hypervisor restarts several guests at the same time; one guest's steps follow each other anyway.
     let options = Options { changing_at_once: CHANGING_AT_ONCE, ..Options::default() };
     Hosts::new(endpoints, options).map_err(|error| error.to_string())

@@ -168,6 +168,11 @@ impl Owner {
         }
     }
 
+    /// Who that is, whichever of their processes.
+    pub(crate) fn person(&self) -> String {
+        format!("{}@{}", self.user, self.machine)
+    }
+
     /// For a person.
     pub(crate) fn text(&self) -> String {
         format!("{}@{}, process {}", self.user, self.machine, self.process)

@@ -10,6 +10,7 @@ mod driving;
 mod endpoints;
 mod explain;
 mod fmt;
+mod hold;
 mod init;
 mod inventory;
 mod kept;
@@ -72,6 +73,8 @@ pub fn main() -> ExitCode {
         Command::Explain(explain) => explain::explain(explain, &mut terminal),
         Command::Init(init) => init::init(init, &mut terminal),
         Command::Inventory(inventory) => inventory::inventory(inventory, &mut terminal),
+        Command::Hold(arguments) => hold::hold(arguments, &mut terminal),
+        Command::Host(arguments) => hold::host(arguments, &mut terminal),
         Command::Trust(trust) => trust::trust(trust, &mut terminal),
     };
     ExitCode::from(code)

@@ -44,7 +44,8 @@ pub fn compile(program: &Program, sources: &Sources) -> Code {
             .iter()
             .map(|(name, driver)| {
                 let procs = driver.procs.iter().map(|(name, id)| (name.clone(), id.0)).collect();
-                (name.clone(), Driver { identity: driver.identity.clone(), look: driver.look.clone(), procs })
+                let (identity, look) = (driver.identity.clone(), driver.look.clone());
+                (name.clone(), Driver { identity, look, wake: driver.wake.clone(), procs })
             })
             .collect(),
         controller: program.controller.clone(),

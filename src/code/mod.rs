@@ -73,6 +73,8 @@ pub struct Driver {
     pub identity: String,
     /// The script that looks at a guest from its hypervisor.
     pub look: String,
+    /// The script that starts a guest there; without it nobody on the hypervisor looks after a guest that is off.
+    pub wake: Option<String>,
     /// Its probes and tasks.
     pub procs: IndexMap<String, usize>,
 }

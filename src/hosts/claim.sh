@@ -15,6 +15,10 @@ claim() {
     }
   fi
   while :; do
+    if [ "$verb" = claim ] && on_hold; then
+      answer refused hold "$a" "$h"
+      return
+    fi
     claimed
     c=$?
     if [ "$verb" != claim ] && [ "$n" = "$token" ]; then
@@ -49,9 +53,8 @@ claim() {
   # Whoever is at work now has looked at the claims before this one was made.
   last at
   if works "$v"; then
-    o=$S/ops/$w
     l=$w
-    known
+    whose
     answer claimed "$token" "$l" "$w"
   else
     answer claimed "$token"

@@ -6,7 +6,7 @@ use tokio::time::timeout_at;
 
 use super::Hosts;
 use super::courier;
-use super::operation::{holder, no_room};
+use super::operation::{holder, no_room, on_hold};
 use super::request::{Claim, Claimed, Renewed, Trouble};
 use super::session::{Lost, Said};
 use super::told::harmless;
@@ -33,6 +33,10 @@ impl Hosts {
                 Some(holder) => Ok(Claimed::Held(holder)),
                 None => Err(odd(claim)),
             },
+            ["refused", "hold", left, who] => {
+                let why = format!("`{}` is {}.", claim.subject, on_hold(left, who));
+                Err(Trouble::Refused { host: claim.host.clone(), why })
+            }
             _ => Err(odd(claim)),
         }
     }
@@ -63,34 +67,48 @@ impl Hosts {
 
     /// To say the same again changes nothing that matters, so a lost connection is none of the caller's business.
     async fn about(&self, claim: &Claim, verb: &str, token: u64) -> Result<Vec<String>, Trouble> {
-        let endpoint = self.endpoint(&claim.host)?;
+        self.said(&claim.host, claim.user.as_deref(), |id| courier::claim_line(id, verb, claim, token)).await
+    }
+
+    /// The words of a host about something that may be asked again.
+    pub(super) async fn said(
+        &self,
+        host: &str,
+        user: Option<&str>,
+        line: impl Fn(u64) -> Vec<u8>,
+    ) -> Result<Vec<String>, Trouble> {
+        let endpoint = self.endpoint(host)?;
         let deadline = Instant::now() + PATIENCE;
-        let refused = |why: String| Trouble::Refused { host: claim.host.clone(), why };
+        let refused = |why: String| Trouble::Refused { host: host.to_string(), why };
         let mut why = "It did not answer in time.".to_string();
         loop {
             let answer = async {
-                let session = self.session_as(endpoint, claim.user.as_deref()).await?;
-                session.greeted().await.map_err(|end| self.not_connected(&claim.host, end))?;
-                Ok(session.operate(None, |id| courier::claim_line(id, verb, claim, token)).answer().await)
+                let session = self.session_as(endpoint, user).await?;
+                session.greeted().await.map_err(|end| self.not_connected(host, end))?;
+                Ok(session.operate(None, &line).answer().await)
             };
             match timeout_at(deadline.into(), answer).await {
-                Ok(Ok(Ok(Said::Words(words)))) if words.first().is_some_and(|word| word == "refused") => {
+                Ok(Ok(Ok(Said::Words(words)))) if words.starts_with(&["refused".into(), "full".into()]) => {
                     return Err(refused(no_room(&words.join(" "))));
                 }
                 Ok(Ok(Ok(Said::Words(words)))) => return Ok(words),
-                Ok(Ok(Ok(Said::Ended(_)))) => return Err(odd(claim)),
+                Ok(Ok(Ok(Said::Ended(_)))) => return Err(odd_of(host)),
                 Ok(Ok(Err(Lost { end, .. }))) => {
                     why = end.why;
                     tokio::time::sleep(PAUSE).await;
                 }
                 Ok(Err(trouble)) => return Err(trouble),
-                Err(_) => return Err(Trouble::Unreachable { host: claim.host.clone(), why }),
+                Err(_) => return Err(Trouble::Unreachable { host: host.to_string(), why }),
             }
         }
     }
 }
 
 fn odd(claim: &Claim) -> Trouble {
-    let why = "It said something about a claim that is not the protocol.".to_string();
-    Trouble::Refused { host: claim.host.clone(), why }
+    odd_of(&claim.host)
+}
+
+pub(super) fn odd_of(host: &str) -> Trouble {
+    let why = "It said something that is not the protocol.".to_string();
+    Trouble::Refused { host: host.to_string(), why }
 }

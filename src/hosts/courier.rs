@@ -1,18 +1,24 @@
 //! The courier as the controller sees it: its program, and requests as lines.
 
+use std::time::Duration;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-use super::request::{Claim, Operation, Request};
+use super::request::{Claim, Operation, Request, Watch};
 
 /// The host's side of the protocol; see the comments there.
 const COURIER: [&str; 2] = [include_str!("words.sh"), include_str!("courier.sh")];
 
 /// What it needs besides for operations and claims.
-const OPERATION: [&str; 3] = [include_str!("spool.sh"), include_str!("operation.sh"), include_str!("claim.sh")];
+const OPERATION: [&str; 4] =
+    [include_str!("spool.sh"), include_str!("operation.sh"), include_str!("claim.sh"), include_str!("watch.sh")];
 
 /// The detached process of one operation.
 const RUNNER: [&str; 3] = [include_str!("words.sh"), include_str!("spool.sh"), include_str!("runner.sh")];
+
+/// The detached process that looks after a guest which was switched off.
+const WATCHER: [&str; 3] = [include_str!("words.sh"), include_str!("spool.sh"), include_str!("watcher.sh")];
 
 /// What the first line of the program begins with. The bootstrap evaluates nothing else: a login file that reads
 /// its input and so swallows the program must not make a later line, which holds values, into code.
@@ -62,12 +68,22 @@ pub(super) fn program(nonce: &str, points: &Points) -> Vec<u8> {
 
 /// The line that gives a courier what operations and claims take.
 pub(super) fn operation_program(points: &Points) -> Vec<u8> {
-    let runner = code(&RUNNER, points).replace('\'', "'\\''");
-    let text = code(&OPERATION, points).replacen("#runner\n", &format!("R='\n{runner}'\n"), 1);
+    let quoted = |text: String| text.trim_end().replace('\'', "'\\''");
+    let (runner, watcher) = (quoted(code(&RUNNER, points)), quoted(watcher_program(points)));
+    let text = code(&OPERATION, points).replacen("#runner\n", &format!("R='\n{runner}\n'\n"), 1).replacen(
+        "#watcher\n",
+        &format!("W='{watcher}'\n"),
+        1,
+    );
     let mut line = "p ".to_string();
     escape(&mut line, &text);
     line.push('\n');
     line.into_bytes()
+}
+
+/// The program of a watcher, as it stands in the spool.
+fn watcher_program(points: &Points) -> String {
+    format!("# The watcher of hostler, which starts guests that were left off.\n{}", code(&WATCHER, points))
 }
 
 /// The lines of these files without their comments.
@@ -77,7 +93,7 @@ fn code(files: &[&str], points: &Points) -> String {
         let point = line.strip_prefix("#point ").and_then(|name| points.iter().find(|point| point.0 == name));
         match point {
             Some((_, inserted)) => text.push_str(inserted),
-            None if line == "#runner" => text.push_str(line),
+            None if matches!(line, "#runner" | "#watcher") => text.push_str(line),
             None if line.is_empty() || line.starts_with('#') => continue,
             None => text.push_str(line),
         }
@@ -231,6 +247,37 @@ pub(super) fn claim_line(id: u64, verb: &str, claim: &Claim, token: u64) -> Vec<
     encoded(&mut line, &claim.holder);
     line.extend_from_slice(format!(" {} {token}\n", claim.lease.as_millis()).as_bytes());
     line
+}
+
+/// The line that has a guest watched over.
+pub(super) fn watch_line(id: u64, watch: &Watch) -> Vec<u8> {
+    let (key, bound) = (key(&watch.subject), watch.bound.as_millis());
+    let mut line = format!("v {id} watch {key} {} {bound}", watch.id).into_bytes();
+    encoded(&mut line, &watch.who);
+    for text in [&watch.identity, &watch.look, &watch.wake] {
+        line.extend_from_slice(b" %");
+        encode(&mut line, text.as_bytes());
+    }
+    line.push(b'\n');
+    line
+}
+
+/// The line that ends a watch.
+pub(super) fn unwatch_line(id: u64, watch: &Watch) -> Vec<u8> {
+    format!("v {id} unwatch {} {}\n", key(&watch.subject), watch.id).into_bytes()
+}
+
+/// The line by which nobody acts on a guest for so long; by no time at all that is over.
+pub(super) fn hold_line(id: u64, subject: &str, long: Duration, who: &str) -> Vec<u8> {
+    let mut line = format!("v {id} hold {} {}", key(subject), long.as_millis()).into_bytes();
+    encoded(&mut line, who);
+    line.push(b'\n');
+    line
+}
+
+/// The line that takes everything of ours off a host.
+pub(super) fn remove_line(id: u64) -> Vec<u8> {
+    format!("v {id} remove\n").into_bytes()
 }
 
 /// The line that ends a reading command.

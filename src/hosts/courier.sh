@@ -10,7 +10,7 @@
 #   d ID...                                    these are over and done: remove their files
 #   h                                          the controller is alive
 #   p PROGRAM                                  what operations take (operation.sh); it comes before the first of these
-#   o w s x q f                                operations and claims; see there
+#   o w s x q v f                              operations, claims and watches; see there
 #
 # A reply is three marks, each the nonce on a line of its own, with the raw bytes of the two streams between them.
 # Lengths would cost two more processes a reply; a mark that no command can know costs none. Whatever else there is to
@@ -193,7 +193,7 @@ while IFS= read -r l; do
     t=$((t + 1))
     echo "$t" >"$d/beat"
     ;;
-  [owsxqf]\ *)
+  [owsxqvf]\ *)
     asked &
     jobs >/dev/null
     ;;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::Hosts;
-use super::request::{self, Claimed, Renewed, Trouble};
+use super::request::{self, Claimed, Operation, Renewed, Trouble};
 use crate::machine;
 
 /// How long a claim holds when nobody renews it.
@@ -109,6 +109,37 @@ impl Holding {
             }
         };
         let _ = tokio::time::timeout(GIVE_BACK, give_back).await;
+    }
+
+    /// Has a guest watched over.
+    pub(super) async fn watch(&self, watch: &machine::Watch) -> Result<(), Trouble> {
+        self.hosts.watch(&self.watch_of(watch)).await
+    }
+
+    /// A guest is to stay off.
+    pub(super) async fn leave_off(&self, watch: &machine::Watch) -> Result<(), Trouble> {
+        self.hosts.unwatch(&self.watch_of(watch)).await
+    }
+
+    /// Ends a watch. What can not be ended now finds a guest that runs, and ends by itself.
+    pub(super) async fn unwatch(&self, watch: &machine::Watch) {
+        let _ = tokio::time::timeout(GIVE_BACK, self.hosts.unwatch(&self.watch_of(watch))).await;
+    }
+
+    fn watch_of(&self, watch: &machine::Watch) -> request::Watch {
+        let machine::Watch { host, subject, step, identity, look, wake, within } = watch.clone();
+        let operation = Operation::of_step(&self.run, &format!("watch {step}"), &host, &subject);
+        request::Watch {
+            host,
+            user: Some(machine::WATCHER.to_string()),
+            subject,
+            id: operation.id,
+            bound: Duration::from_millis(within),
+            who: format!("run {}, watching", self.run),
+            identity,
+            look,
+            wake,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -17,6 +17,7 @@ mod operation;
 mod request;
 mod session;
 mod told;
+mod watches;
 mod world;
 
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ pub use config::Options;
 pub use endpoint::Endpoint;
 pub(crate) use folder::random_hex;
 pub use operation::GoesOn;
-pub use request::{Claim, Claimed, Greeting, Holder, Operation, Renewed, Reply, Request, Trouble};
+pub use request::{Claim, Claimed, Greeting, Holder, Operation, Renewed, Reply, Request, Trouble, Watch};
 pub use world::{Desk, HostsWorld, OfRun};
 
 use blame::End;

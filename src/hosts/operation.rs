@@ -366,6 +366,10 @@ impl Work<'_> {
                 };
                 refused(why, false, true)
             }
+            ["refused", "hold", left, who] => {
+                let why = format!("`{subject}` is {}; this command was not started.", on_hold(left, who));
+                refused(why, false, true)
+            }
             ["refused", "other", ..] => refused(
                 "Another command stands under the same id there; this one was not started.".into(),
                 false,
@@ -416,6 +420,12 @@ pub(super) fn no_room(said: &str) -> String {
     let cause = said.rsplit(": ").next().unwrap_or_default().trim();
     let cause = if cause.is_empty() { String::new() } else { format!(" ({})", harmless(cause)) };
     format!("Its spool can not be written{cause}, and without it nothing is started there; look at /var/lib/hostler.")
+}
+
+/// What a host says of a guest that a person wants left alone: for how long, in hundredths of a second, and who.
+pub(super) fn on_hold(left: &str, who: &str) -> String {
+    let minutes = left.parse::<u64>().unwrap_or(0).div_ceil(6000);
+    format!("held by {} for another {minutes} min", harmless(&courier::decoded(who)))
 }
 
 /// `TOKEN RUN HOLDER AGO`.

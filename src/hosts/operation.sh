@@ -6,15 +6,19 @@
 #   s ID OPERATION                the same, and do not wait
 #   x ID OPERATION                see to it that it is not started any more
 #   q ID VERB SUBJECT RUN HOLDER LEASE TOKEN    claims, see `claim`
+#   v ID watch SUBJECT WATCH BOUND WHO IDENTITY LOOK WAKE    a guest is watched over while it is off, see `arm`
+#   v ID unwatch SUBJECT WATCH    and is not any more
+#   v ID hold SUBJECT LENGTH WHO  nobody acts on a guest for so long
+#   v ID remove                   everything of ours is taken off the host
 #   f OPERATION...                the results of these are known and kept elsewhere
 # LATEST and LEASE are milliseconds from now. OWN is 1 for a command that takes down the machine that carries it out.
 # RUN, HOLDER and WHO are encoded, and go back as they came.
 #
 # What there is to say, besides whole replies, is a mark `a ID WORD...`:
-#   refused WHY...   not started: fenced, late, busy, full, memory, other (another request stands under this id)
+#   refused WHY...   not started: fenced, late, busy, hold, full, memory, watcher, other (another request stands under this id)
 #   accepted         not started, and nobody is about to start it
 #   absent, cancelled, running, lost
-#   claimed, held, kept, released
+#   claimed, held, kept, released, watched, unwatched, holding, removed
 #
 # The spool. What is left of it after a boot must tell what has been started, so it is on a disk:
 #   ops/OPERATION/request          what it is
@@ -30,7 +34,8 @@
 #   guests/SUBJECT/claim.N         its claims; N - 1000000000 is the token
 #   guests/SUBJECT/lease.N         the renewed, or released, lease of a claim
 #
-# The courier and its runners share `words.sh` and `spool.sh`; the runner's text is the value of R.
+# The courier, its runners and its watchers share `words.sh` and `spool.sh`; the texts of these two are the values of R
+# and W.
 
 case $u in
 0) S=/var/lib/hostler ;;
@@ -42,6 +47,7 @@ case $(sync --help 2>&1) in
 *) if command -v fsync >/dev/null 2>&1; then K=fsync; else K=dd; fi ;;
 esac
 #runner
+#watcher
 # Lines of the file that a runner is given.
 case $HOME$USER$d in
 *'
@@ -265,6 +271,19 @@ asked() {
   q)
     g=$S/guests/$4
     claim "$3" "$5" "$6" "$7" "$8"
+    ;;
+  v)
+    subject=$4
+    g=$S/guests/$4
+    case $3 in
+    watch)
+      shift 4
+      arm "$@"
+      ;;
+    unwatch) disarm "$5" ;;
+    hold) hold_off "$5" "$6" ;;
+    remove) remove ;;
+    esac
     ;;
   f)
     shift

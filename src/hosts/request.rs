@@ -86,6 +86,29 @@ pub struct Claim {
     pub lease: Duration,
 }
 
+/// A guest that is about to be switched off, and that its hypervisor is to start when nobody else does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// The hypervisor.
+    pub host: String,
+    /// The user whose spool there is meant.
+    pub user: Option<String>,
+    /// The guest.
+    pub subject: String,
+    /// 16 to 64 hexadecimal digits that whoever resumes the run finds again.
+    pub id: String,
+    /// How long the command that switches it off may take.
+    pub bound: Duration,
+    /// Who asks for it, for messages to others.
+    pub who: String,
+    /// The guest's identity there.
+    pub identity: String,
+    /// A script that looks at it, with the identity as its argument: lines of `key=value`.
+    pub look: String,
+    /// A script that starts it, likewise.
+    pub wake: String,
+}
+
 /// What became of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {

@@ -53,36 +53,14 @@ room() {
 busy() {
   [ "$w" != "$op" ] || leave elsewhere
   l=$w
-  o=$S/ops/$w
-  known
+  whose
   o=$S/ops/$op
   leave refused busy "$l" "${w:--}"
 }
 
-# enter: this runner is the one at work on the subject, or it leaves. Each looks at the others after it has written
-# itself down, so that of two at least one sees the other. The same holds for claims, which are looked at after this,
-# and whose makers look afterwards at who is at work.
-enter() {
-  for l in 1 2 3 4 5 6 7 8 9; do
-    last at
-    works "$v" && busy
-    a=$g/at.$n
-    m=$g/at.$((n + 1))
-    set -C
-    echo "$b $me $op" >"$m"
-    c=$?
-    set +C
-    last at
-    if [ "$c" = 0 ] && [ "$v" = "$m" ]; then
-      works "$a" && busy
-      return
-    fi
-  done
-  leave refused full
-} 2>/dev/null
-
-# fenced: leaves where somebody else holds the subject.
+# fenced: leaves where somebody else holds the subject, or wants it left alone.
 fenced() {
+  if on_hold; then leave refused hold "$a" "$h"; fi
   claimed
   c=$?
   n=$((n - 1000000000))

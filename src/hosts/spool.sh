@@ -109,3 +109,65 @@ known() {
   done <"$o/request"
   return 1
 } 2>/dev/null
+
+# enter: this process is the one at work on the subject, for the operation in `op`, or it leaves: by `busy` where `w` is
+# at work, else by `leave`. Each looks at the others after it has written
+# itself down, so that of two at least one sees the other. The same holds for claims, which are looked at after this,
+# and whose makers look afterwards at who is at work.
+enter() {
+  for l in 1 2 3 4 5 6 7 8 9; do
+    last at
+    works "$v" && busy
+    a=$g/at.$n
+    m=$g/at.$((n + 1))
+    set -C
+    echo "$b $me $op" >"$m"
+    c=$?
+    set +C
+    last at
+    if [ "$c" = 0 ] && [ "$v" = "$m" ]; then
+      works "$a" && busy
+      return
+    fi
+  done
+  leave refused full
+} 2>/dev/null
+
+# whose: sets w to who asked for the operation `w`, which is at work on the subject; changes o.
+whose() {
+  if [ "$w" = watch ]; then
+    marked
+    w=$who
+  else
+    o=$S/ops/$w
+    known
+  fi
+}
+
+# marked: the watch over the guest in `g`: sets watch and w to its name, x, y and z to the boot and time in which it was
+# asked for and how long its command may take, who to who asked for it, and identity, look and wake. Fails where there
+# is none.
+marked() {
+  w= x= y= z= who= identity= look= wake= v=
+  while :; do
+    read -r v v watch x y z who identity || break
+    read -r look || break
+    read -r wake || break
+    read -r v || break
+    w=$watch
+    [ "$v" = end ]
+    return
+  done <"$g/on"
+  return 1
+} 2>/dev/null
+
+# on_hold: whether a person wants the subject left alone: sets h to who, and a to for how long, in hundredths of a second.
+on_hold() {
+  x=
+  read -r x y z h <"$g/hold"
+  [ -n "$x" ] || return 1
+  # The clock of another boot says nothing: it counts from the beginning of this one.
+  [ "$x" = "$b" ] || y=0
+  a=$((y + z - t))
+  [ "$a" -ge 0 ]
+} 2>/dev/null

@@ -109,6 +109,19 @@ impl HostsWorld {
                     say(Answer::Released, false, None);
                     return;
                 }
+                Effect::Watch(watch) => {
+                    say(Answer::Watched(holding.watch(&watch).await.map_err(trouble)), false, None);
+                    return;
+                }
+                Effect::Unwatch(watch) => {
+                    holding.unwatch(&watch).await;
+                    say(Answer::Released, false, None);
+                    return;
+                }
+                Effect::LeaveOff(watch) => {
+                    say(Answer::Watched(holding.leave_off(&watch).await.map_err(trouble)), false, None);
+                    return;
+                }
                 other => {
                     say(carry_out(&hosts, &desk, other).await, false, None);
                     return;
@@ -203,7 +216,13 @@ async fn carry_out(hosts: &Hosts, desk: &Arc<dyn Desk>, effect: Effect) -> Answe
             Answer::Confirmed(tokio::task::spawn_blocking(move || desk.confirm(&question)).await.unwrap_or(false))
         }
         // Done before, or no matter of this.
-        Effect::Forget { .. } | Effect::Release(_) | Effect::Claim(_) | Effect::Run(_) => Answer::Slept,
+        Effect::Forget { .. }
+        | Effect::Release(_)
+        | Effect::Claim(_)
+        | Effect::Watch(_)
+        | Effect::Unwatch(_)
+        | Effect::LeaveOff(_)
+        | Effect::Run(_) => Answer::Slept,
     }
 }
 

@@ -36,8 +36,10 @@ impl Lab {
         }
     }
 
-    /// The process that drives the run is gone: what it was told is lost, what it has sent goes on.
+    /// The process that drives the run is gone: what it was told is lost, what it has sent goes on, and its claims are
+    /// soon over.
     pub fn controller_dies(&mut self) {
+        self.claims.clear();
         for operation in self.operations.values_mut() {
             operation.wanted = None;
         }
@@ -46,7 +48,7 @@ impl Lab {
                 // Nobody waits for the answer of what was sent.
                 Due::Act(_, effect) if effect.changes() => Due::Act(EffectId(0), effect),
                 Due::Act(..) | Due::Ask(..) | Due::Answer(..) | Due::Ran(..) | Due::TimeIsOut(..) => continue,
-                due @ (Due::Ended(..) | Due::Change(..)) => due,
+                due @ (Due::Ended(..) | Due::Change(..) | Due::Look(..)) => due,
             };
             self.due.insert(key, stays);
         }

@@ -249,7 +249,7 @@ impl Lab {
     }
 
     /// The cluster acts on a state that was asked for. It stops a guest that does not shut down in its time.
-    fn cluster(&mut self, name: &str, state: &str, timeout: u64) {
+    pub(super) fn cluster(&mut self, name: &str, state: &str, timeout: u64) {
         let Some(machine) = self.machines.get_mut(name) else { return };
         machine.ha = Some(state.to_string());
         let (boot, running) = (machine.boot, machine.running);

@@ -10,14 +10,16 @@ mod others;
 mod packages;
 mod scripts;
 mod services;
+mod watches;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::code::Code;
 use crate::machine::{Answer, Claim, Claimed, Effect, EffectId, Greeting, Purpose, Reply, Run, Trouble};
 use crate::run::World;
 pub use machine::{Machine, Unit};
 use operations::Operation;
+use watches::Watching;
 
 /// How long a new connection takes, in milliseconds.
 const CONNECT: u64 = 150;
@@ -41,6 +43,10 @@ pub struct Lab {
     operations: BTreeMap<String, Operation>,
     /// The machine of the site that drives the run, and the boot in which it does.
     controller: Option<(String, u32)>,
+    /// What the run has claimed.
+    claims: BTreeSet<String>,
+    /// Guests that their hypervisors watch over.
+    watches: BTreeMap<String, Watching>,
     /// Notifications that were sent: channel and subject.
     notices: Vec<(String, String)>,
 }
@@ -59,6 +65,8 @@ enum Due {
     /// Somebody has waited long enough for one.
     TimeIsOut(EffectId, String, u64),
     Change(String, Change),
+    /// A hypervisor looks at a guest that it watches over, by the step that asked for that.
+    Look(String, String),
 }
 
 /// A command that is about to end.
@@ -109,6 +117,8 @@ impl Lab {
             runs: Vec::new(),
             operations: BTreeMap::new(),
             controller,
+            claims: BTreeSet::new(),
+            watches: BTreeMap::new(),
             notices: Vec::new(),
         }
     }
@@ -171,6 +181,7 @@ impl Lab {
             }
             Due::TimeIsOut(id, step, after) => return self.time_is_out(id, &step, after),
             Due::Change(host, change) => self.changed(&host, change),
+            Due::Look(guest, step) => self.looks_after(&guest, &step),
         }
         None
     }
@@ -195,7 +206,19 @@ impl Lab {
             }
             Effect::Confirm { .. } => self.answer(0, id, Answer::Confirmed(true)),
             Effect::Claim(claim) => self.claim(id, &claim),
-            Effect::Release(_) => self.answer(0, id, Answer::Released),
+            Effect::Release(claim) => {
+                self.claims.remove(&claim.subject);
+                self.answer(0, id, Answer::Released);
+            }
+            Effect::Watch(watch) => self.watch(id, *watch),
+            Effect::Unwatch(watch) => {
+                self.unwatch(&watch);
+                self.answer(0, id, Answer::Released);
+            }
+            Effect::LeaveOff(watch) => {
+                self.unwatch(&watch);
+                self.answer(0, id, Answer::Watched(Ok(())));
+            }
             Effect::Forget { .. } => {}
         }
     }
@@ -203,7 +226,10 @@ impl Lab {
     fn claim(&mut self, id: EffectId, claim: &Claim) {
         let answer = match self.machines.get(&claim.subject).and_then(|machine| machine.claimed_by.clone()) {
             Some(by) => Claimed::Held(by),
-            None => Claimed::Granted,
+            None => {
+                self.claims.insert(claim.subject.clone());
+                Claimed::Granted
+            }
         };
         self.answer(0, id, Answer::Claimed(Ok(answer)));
     }

@@ -17,6 +17,9 @@ impl State {
         match (awaiting, answer) {
             (Awaiting::Output { host, slot }, Answer::Ran(result)) => self.command_ended(i, &host, slot, result, out),
             (Awaiting::Claimed(claim), Answer::Claimed(answer)) => self.claimed(i, claim, answer, out),
+            (Awaiting::Watched(watch), Answer::Watched(answer)) => self.watched(i, watch, answer, out),
+            (Awaiting::LeftOff(watch), Answer::Watched(Err(trouble))) => self.not_left_off(i, &watch, &trouble, out),
+            (Awaiting::LeftOff(_), Answer::Watched(Ok(()))) => {}
             (Awaiting::Unsettled { host, slot, message }, Answer::Ran(result)) => {
                 self.settle_unknown(i, &host, slot, message, result, out);
             }
@@ -344,8 +347,7 @@ impl State {
         let locked = says(&command.locked);
         if command.effect.is_power() && (locked || says(&command.not_started)) {
             // The command says that it did nothing, so the guest is as it was.
-            let state = self.guest(i, &guest);
-            state.disrupted = state.was_disrupted;
+            self.not_done(i, &guest, out);
         }
         if locked && let Some(again) = self.look_before(i) {
             self.locked(i, &guest, &said, command.when_locked, again, out);
@@ -371,8 +373,7 @@ impl State {
             Trouble::Unreachable { .. } | Trouble::Refused { .. } => {
                 // Nothing was started.
                 if command.effect.is_power() {
-                    let state = self.guest(i, guest);
-                    state.disrupted = state.was_disrupted;
+                    self.not_done(i, guest, out);
                 }
                 if let Trouble::Refused { host, why } = &trouble {
                     self.refuse(i, format!("`{host}`: {why}"), host, out);

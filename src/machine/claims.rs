@@ -100,10 +100,15 @@ impl State {
             .collect();
         for claim in free {
             self.claims.remove(&claim);
-            let id = self.next_id();
-            self.releasing.insert(id);
-            out.effects.push((id, Effect::Release(claim)));
+            self.give_back(Effect::Release(claim), out);
         }
+    }
+
+    /// Gives something back; the run is over when that is answered.
+    pub(super) fn give_back(&mut self, effect: Effect, out: &mut Stepped) {
+        let id = self.next_id();
+        self.releasing.insert(id);
+        out.effects.push((id, effect));
     }
 
     /// Whether a fiber of another plan is under way for a subject, or ended so that nobody knows.

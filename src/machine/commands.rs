@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Stepped;
 use super::event::{Datum, Effect, NoteKind, Operation, Purpose, Run};
 use super::state::{Awaiting, State};
-use crate::code::{Code, Command, Effect as Kind, Expr, Part, Slot, Value, Word};
+use crate::code::{Code, Command, Effect as Kind, Expr, Part, Slot, Value, Whom, Word};
 
 /// How long a plan waits for a reading command that says nothing, in milliseconds (language, section 4).
 const READING: u64 = 30_000;
@@ -46,6 +46,12 @@ impl State {
             env.push((name.clone(), datum(self.eval(i, value)?)?));
         }
         let stdin = command.stdin.as_ref().map(|value| self.eval(i, value)).transpose()?.map(datum).transpose()?;
+        if matches!(command.effect, Kind::PowerOff | Kind::PowerCycle) && command.whom == Whom::Subject {
+            let subject = self.subject(i);
+            if !self.watch(i, &subject, within, out) {
+                return Ok(());
+            }
+        }
         self.note(i, NoteKind::Command { host: host.clone(), text: shown(&argv), reading }, out);
         let operation = (!reading).then(|| self.operation(i, command.effect));
         let run = Run {
@@ -64,14 +70,19 @@ impl State {
 
     /// The changing command that a fiber is at.
     fn operation(&mut self, i: usize, effect: Kind) -> Operation {
-        let subject = self.subject(i);
-        let fiber = &mut self.fibers[i];
-        fiber.changes += 1;
-        let mut step = format!("{}/{}/{}", self.runs[fiber.run].name, fiber.host, fiber.changes);
+        let (step, subject) = (self.next_step(i), self.subject(i));
+        self.fibers[i].changes += 1;
+        Operation { step, subject, effect }
+    }
+
+    /// Where the changing command that a fiber is about to give stands in the run.
+    pub(super) fn next_step(&self, i: usize) -> String {
+        let fiber = &self.fibers[i];
+        let mut step = format!("{}/{}/{}", self.runs[fiber.run].name, fiber.host, fiber.changes + 1);
         for frame in &fiber.frames {
             let _ = write!(step, "/{}:{}", self.code.procs[frame.proc].name, frame.pc);
         }
-        Operation { step, subject, effect }
+        step
     }
 
     /// The words; `Ok(Err(..))` where a value would become an option.

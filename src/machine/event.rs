@@ -90,6 +90,12 @@ pub enum Effect {
     Claim(Claim),
     /// What was claimed is free again. The run is over when that is answered.
     Release(Claim),
+    /// A guest is about to be switched off: from now on its hypervisor itself sees to it that it runs again.
+    Watch(Box<Watch>),
+    /// A guest runs again: its hypervisor need not look any more. No answer is awaited.
+    Unwatch(Box<Watch>),
+    /// A guest is to stay off: its hypervisor must not start it.
+    LeaveOff(Box<Watch>),
     /// Connections to a host are dropped: its power is about to change. No answer is awaited.
     Forget {
         /// The host.
@@ -102,7 +108,7 @@ impl Effect {
     pub fn changes(&self) -> bool {
         match self {
             Effect::Run(run) => run.operation.is_some(),
-            Effect::Notify { .. } => true,
+            Effect::Notify { .. } | Effect::Watch(_) | Effect::LeaveOff(_) => true,
             Effect::Reach { .. }
             | Effect::Port { .. }
             | Effect::Http { .. }
@@ -110,6 +116,7 @@ impl Effect {
             | Effect::Confirm { .. }
             | Effect::Claim(_)
             | Effect::Release(_)
+            | Effect::Unwatch(_)
             | Effect::Forget { .. } => false,
         }
     }
@@ -146,6 +153,34 @@ pub struct Claim {
     /// The guest or host, or `lock/` and the name of a lock.
     pub subject: String,
 }
+
+/// What a hypervisor does for a guest that is switched off, whatever becomes of whoever asked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// The hypervisor.
+    pub host: String,
+    /// The guest.
+    pub subject: String,
+    /// Where the power command stands in the run: one watch of a guest is told from another by it.
+    pub step: String,
+    /// The guest's identity there.
+    pub identity: String,
+    /// The driver's script that looks at it.
+    pub look: String,
+    /// The driver's script that starts it.
+    pub wake: String,
+    /// How long the power command may take, in milliseconds. The guest is let alone until then.
+    pub within: u64,
+}
+
+/// The user as whom guests are looked at, watched and woken.
+pub const WATCHER: &str = "root";
+/// How long after the time of a power command its guest is looked at first, in milliseconds.
+pub const WATCH_GRACE: u64 = 60_000;
+/// How long after that time a guest that runs is still looked at: a shutdown may be obeyed late. In milliseconds.
+pub const WATCH_LATE: u64 = 3_600_000;
+/// How long after that time a guest is looked at that is off and can not be started, in milliseconds.
+pub const WATCH_LONGEST: u64 = 86_400_000;
 
 /// What makes a changing command one that is never started twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,6 +240,8 @@ pub enum Answer {
     Confirmed(bool),
     /// To `Claim`.
     Claimed(Result<Claimed, Trouble>),
+    /// To `Watch` and `LeaveOff`.
+    Watched(Result<(), Trouble>),
 }
 
 /// What became of a claim.

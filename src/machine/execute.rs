@@ -236,7 +236,7 @@ impl State {
             }
             I::KeepOff(guest) => {
                 let guest = self.host_of(i, guest)?;
-                self.guest(i, &guest).keep_off = true;
+                self.keep_off(i, &guest, out);
             }
             I::Guard(guard, guest) => {
                 let guest = self.host_of(i, guest)?;

@@ -1,6 +1,6 @@
 //! The guards: what must be so before a guest's power changes, and what proves that it is well after.
 
-use super::event::{Effect, Ending, NoteKind, Purpose, Run, short};
+use super::event::{Effect, Ending, NoteKind, Purpose, Run, WATCHER, short};
 use super::state::{Awaiting, Facts, GuestState, State, Way};
 use super::{Stepped, eval::about, identity};
 use crate::code::{Callee, Effect as Kind, Expr, Guard, Lenient, Proof, Role, Slot, Value, WhenLocked};
@@ -31,7 +31,7 @@ impl State {
         let purpose = Purpose::Look { driver: facts.driver.clone(), guest: guest.to_string(), identity };
         let run = Run {
             host,
-            user: Some("root".to_string()),
+            user: Some(WATCHER.to_string()),
             argv,
             env: Vec::new(),
             stdin: None,
@@ -311,6 +311,7 @@ impl State {
             return;
         }
         state.disrupted = false;
+        let watch = state.watch.take();
         let old = state.baseline.as_ref().and_then(|baseline| baseline.boot_id.clone());
         let new = state.new_boot.clone();
         let agent = state.agent;
@@ -326,5 +327,6 @@ impl State {
             proof.push_str(", agent answers");
         }
         self.note(i, NoteKind::Verified(proof), out);
+        self.unwatch(watch, out);
     }
 }

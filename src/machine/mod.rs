@@ -14,12 +14,13 @@ mod resolved;
 mod schedule;
 mod state;
 mod unwind;
+mod watches;
 
 use crate::code::{Code, Expr, Value};
 pub use commands::{words, words_of};
 pub use event::{
     Answer, Claim, Claimed, Datum, Effect, EffectId, Ending, Event, Greeting, Note, NoteKind, Operation, Purpose,
-    Reply, Run, Trouble, short,
+    Reply, Run, Trouble, WATCH_GRACE, WATCH_LATE, WATCH_LONGEST, WATCHER, Watch, short,
 };
 pub use state::{Facts, GuestState, State};
 

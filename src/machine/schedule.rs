@@ -63,7 +63,9 @@ impl State {
     /// What a fiber has asked for is not waited for any more: its answer would be taken for another's.
     pub(super) fn await_nothing(&mut self, i: usize) {
         self.waiting.retain(|_, fiber| *fiber != i);
-        self.fibers[i].awaiting = None;
+        if let Some(Awaiting::Watched(watch)) = self.fibers[i].awaiting.take() {
+            self.perhaps_watched(i, watch);
+        }
     }
 
     /// The first time nothing new is begun, and what is under way goes to its `finally`; the second time it stops
@@ -364,6 +366,7 @@ impl State {
         }
         fiber.ended = Some(ending.clone());
         self.places_changed = true;
+        self.say_watched(i, &ending, out);
         self.release(i, &ending, out);
         self.note(i, NoteKind::Finished(ending), out);
     }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Claim, EffectId, Ending};
+use super::event::{Claim, EffectId, Ending, Watch};
 use crate::code::{Code, Failed, Lenient, Slot, Value};
 
 /// A run: the code, and where each guest is in it.
@@ -169,6 +169,10 @@ pub(super) enum Awaiting {
     Nothing,
     /// Whether nobody else acts on something; then the instruction that asked for it comes again.
     Claimed(Claim),
+    /// Whether a guest is watched over; then the instruction that asked for it comes again.
+    Watched(Box<Watch>),
+    /// Whether a guest is left off.
+    LeftOff(Box<Watch>),
     /// The output of a command.
     Output { host: String, slot: Option<Slot> },
     /// A look that may tell what became of a power command.
@@ -228,6 +232,8 @@ pub struct GuestState {
     pub unverified: bool,
     /// Whether the plan means to leave it off.
     pub keep_off: bool,
+    /// What its hypervisor does when nobody else starts it, and until when at least, in milliseconds of the run.
+    pub watch: Option<(Box<Watch>, u64)>,
 }
 
 impl GuestState {

@@ -83,7 +83,8 @@ impl World {
                 self.later(60_000, Due::Answer(id, Answer::Confirmed(yes)));
             }
             Effect::Claim(_) => self.later(0, Due::Answer(id, Answer::Claimed(Ok(Claimed::Granted)))),
-            Effect::Release(_) => self.later(0, Due::Answer(id, Answer::Released)),
+            Effect::Release(_) | Effect::Unwatch(_) => self.later(0, Due::Answer(id, Answer::Released)),
+            Effect::Watch(_) | Effect::LeaveOff(_) => self.later(0, Due::Answer(id, Answer::Watched(Ok(())))),
             Effect::Forget { .. } => {}
         }
     }
