@@ -92,7 +92,7 @@ pub enum Effect {
     Release(Claim),
     /// A guest is about to be switched off: from now on its hypervisor itself sees to it that it runs again.
     Watch(Box<Watch>),
-    /// A guest runs again: its hypervisor need not look any more. No answer is awaited.
+    /// A guest runs again: its hypervisor need not look any more. The run is over when that is answered.
     Unwatch(Box<Watch>),
     /// A guest is to stay off: its hypervisor must not start it.
     LeaveOff(Box<Watch>),
