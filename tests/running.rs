@@ -426,3 +426,25 @@ fn a_value_that_would_be_an_option_is_not_sent() {
     assert!(ran.why("a").contains("begins with `-`"), "{}", ran.why("a"));
     assert_eq!(ran.words(), ["echo -rf"]);
 }
+
+#[test]
+fn what_another_run_holds_is_left_alone() {
+    let held = |lab: &mut Lab| lab.holds("a", "root@ctl (run 7, since 3 s)");
+    let ran = run_in("on guest: apt-get update", Vec::new(), held);
+    assert_eq!(
+        ran.why("a"),
+        "claim: `a` is held by root@ctl (run 7, since 3 s); wait until that run is over, or look at it with `hostler show`"
+    );
+    assert!(ran.commands.is_empty(), "{:?}", ran.commands);
+    // To look is nobody's business.
+    assert!(run_in("on guest reading: uptime", Vec::new(), held).is_done("a"));
+}
+
+#[test]
+fn a_named_lock_is_held_by_one_run() {
+    let plan = "plan main for guest in a\n  lock \"maintenance\"\n{\n  on guest: apt-get update\n}\n";
+    let held = |lab: &mut Lab| lab.holds("lock/maintenance", "root@ctl (run 7, since 3 s)");
+    let ran = run_in(plan, Vec::new(), held);
+    assert!(ran.why("a").starts_with("claim: the lock \"maintenance\" is held by root@ctl"), "{}", ran.why("a"));
+    assert!(run_in(plan, Vec::new(), |_| {}).is_done("a"));
+}

@@ -29,8 +29,6 @@ pub struct Machine {
     pub lock: Option<String>,
     /// Until when another command holds its lock file, in milliseconds of the run.
     pub busy_until: u64,
-    /// Who acts on it besides this run.
-    pub claimed_by: Option<String>,
     /// The state that its cluster was asked to keep, where one manages it: `started`, `stopped`.
     pub ha: Option<String>,
     /// Whether the power is on.
@@ -158,7 +156,6 @@ impl Machine {
             template: false,
             lock: None,
             busy_until: 0,
-            claimed_by: None,
             ha: None,
             running: true,
             paused: false,

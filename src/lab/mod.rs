@@ -45,6 +45,8 @@ pub struct Lab {
     controller: Option<(String, u32)>,
     /// What the run has claimed.
     claims: BTreeSet<String>,
+    /// What others have, and who they are.
+    held: BTreeMap<String, String>,
     /// Guests that their hypervisors watch over.
     watches: BTreeMap<String, Watching>,
     /// Notifications that were sent: channel and subject.
@@ -118,6 +120,7 @@ impl Lab {
             operations: BTreeMap::new(),
             controller,
             claims: BTreeSet::new(),
+            held: BTreeMap::new(),
             watches: BTreeMap::new(),
             notices: Vec::new(),
         }
@@ -146,6 +149,11 @@ impl Lab {
     /// Every machine, to see what became of it.
     pub fn machines(&self) -> impl Iterator<Item = &Machine> {
         self.machines.values()
+    }
+
+    /// Another run holds a guest, or `lock/` and a name.
+    pub fn holds(&mut self, subject: &str, by: &str) {
+        self.held.insert(subject.to_string(), by.to_string());
     }
 
     /// Somebody else switches a machine on, so many milliseconds from now.
@@ -224,7 +232,7 @@ impl Lab {
     }
 
     fn claim(&mut self, id: EffectId, claim: &Claim) {
-        let answer = match self.machines.get(&claim.subject).and_then(|machine| machine.claimed_by.clone()) {
+        let answer = match self.held.get(&claim.subject).cloned() {
             Some(by) => Claimed::Held(by),
             None => {
                 self.claims.insert(claim.subject.clone());
