@@ -140,6 +140,11 @@ impl Kept {
         let unreadable = |error: serde_json::Error| format!("the journal's first record can not be read: {error}");
         let Form { form, version } = serde_json::from_str(&record.body).map_err(unreadable)?;
         let another = || {
+            if version == env!("CARGO_PKG_VERSION") {
+                return format!(
+                    "the run was begun by another build of hostler {version}, which alone reads its journal"
+                );
+            }
             format!(
                 "the run was begun by hostler {version}, whose journals (form {form}) this program, {}, does not read; use hostler {version} for it",
                 env!("CARGO_PKG_VERSION")
