@@ -171,7 +171,8 @@ fn a_run_is_found_by_a_part_of_its_name() {
     let site = Site::new("found", "");
     assert_eq!(site.ask(&["show", "last"]), (2, "error: there are no runs yet\n".to_string()));
     for _ in 0..2 {
-        assert_eq!(site.run("on guest: true").0, 0);
+        let (code, out) = site.run("on guest: true");
+        assert_eq!(code, 0, "{out}");
     }
     let (code, out) = site.ask(&["show", "20"]);
     assert_eq!(code, 2, "{out}");

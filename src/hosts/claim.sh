@@ -65,7 +65,7 @@ claim() {
 hold() {
   x=released
   [ "$verb" = release ] || x=$b
-  v=$g/lease.$N-$id
+  v=$g/new.$N-$id
   { printf '%s %s %s\n' "$x" "$t" "$lease" >"$v" && mv "$v" "$g/lease.$n"; } 2>"$f.e" || {
     refuse
     return

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
@@ -14,6 +14,10 @@ use crate::machine;
 const LEASE: Duration = Duration::from_secs(120);
 /// How often it is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(30);
+/// How long a command of another run may be at work until the claim is given up, although no claim stands against it.
+const LAST_MOMENTS: Duration = Duration::from_secs(10);
+/// How often that is looked at.
+const MOMENT: Duration = Duration::from_millis(200);
 /// How long a host may take to take one back.
 const GIVE_BACK: Duration = Duration::from_secs(5);
 
@@ -57,17 +61,24 @@ impl Holding {
     /// Claims something.
     pub(super) async fn claim(&self, claim: &machine::Claim) -> Result<machine::Claimed, Trouble> {
         let claim = self.asked(claim);
-        match self.hosts.claim(&claim).await? {
-            Claimed::Held(holder) => Ok(machine::Claimed::Held(holder.to_string())),
-            // What this run began goes on under its own name.
-            Claimed::Granted { token, at_work: Some(who) } if !who.contains(&self.run) => {
-                let _ = self.hosts.release(&claim, token).await;
-                Ok(machine::Claimed::Held(format!("{who}, whose command is still at work")))
-            }
-            Claimed::Granted { token, .. } => {
-                let renewing = tokio::spawn(renew(self.hosts.clone(), claim.clone(), token));
-                self.state().held.insert(claim.subject.clone(), Held { claim, token, renewing });
-                Ok(machine::Claimed::Granted)
+        let deadline = Instant::now() + LAST_MOMENTS;
+        loop {
+            match self.hosts.claim(&claim).await? {
+                Claimed::Held(holder) => return Ok(machine::Claimed::Held(holder.to_string())),
+                // What this run began goes on under its own name. What another began may be over in a moment: a
+                // result is known before its runner has gone.
+                Claimed::Granted { token, at_work: Some(who) } if !who.contains(&self.run) => {
+                    if Instant::now() >= deadline {
+                        let _ = self.hosts.release(&claim, token).await;
+                        return Ok(machine::Claimed::Held(format!("{who}, whose command is still at work")));
+                    }
+                    tokio::time::sleep(MOMENT).await;
+                }
+                Claimed::Granted { token, .. } => {
+                    let renewing = tokio::spawn(renew(self.hosts.clone(), claim.clone(), token));
+                    self.state().held.insert(claim.subject.clone(), Held { claim, token, renewing });
+                    return Ok(machine::Claimed::Granted);
+                }
             }
         }
     }
