@@ -31,10 +31,12 @@ fn granted(claimed: Claimed) -> u64 {
     }
 }
 
-/// A command under a token, on the claimed guest.
-fn under(token: u64, step: &str) -> Request {
+/// A command of a run under a token, on the claimed guest.
+fn under(run: &str, token: u64, step: &str) -> Request {
     let mut request = operation("pve", &["sh", "-c", "echo $0 >>/root/starts", step], step, "web 1");
-    request.operation.as_mut().unwrap().token = token;
+    let operation = request.operation.as_mut().unwrap();
+    operation.run = run.to_string();
+    operation.token = token;
     request
 }
 
@@ -50,27 +52,29 @@ async fn one_holds_it_and_the_others_are_told_who() {
         assert_eq!((holder.token, holder.run.as_str(), holder.holder.as_str()), (1, "alice", "alice@box: \\patch ü"));
         assert!(holder.since.is_some_and(|since| since < Duration::from_secs(30)), "{holder:?}");
 
-        hosts.run(&under(1, "a1")).await.unwrap();
-        let (_, why) = refused(hosts.run(&under(0, "b1")).await);
+        hosts.run(&under("alice", 1, "a1")).await.unwrap();
+        let (_, why) = refused(hosts.run(&under("bob", 0, "b1")).await);
         assert!(why.starts_with("`web 1` is held by alice@box: \\patch ü (run alice, since "), "{why}");
         assert!(why.ends_with(" s); this command was not started."), "{why}");
+        // What the run claimed elsewhere has no token here.
+        hosts.run(&under("alice", 0, "a0")).await.unwrap();
 
         // The run itself, resumed elsewhere, claims again, and its older self is stale.
         assert_eq!(granted(hosts.claim(&alice).await.unwrap()), 2);
         let Renewed::Lost(holder) = hosts.renew(&alice, 1).await.unwrap() else { panic!("the older one holds") };
         assert_eq!(holder.token, 2);
-        refused(hosts.run(&under(1, "a2")).await);
+        refused(hosts.run(&under("alice", 1, "a2")).await);
         hosts.release(&alice, 1).await.unwrap();
         assert_eq!(hosts.renew(&alice, 2).await.unwrap(), Renewed::Kept);
-        hosts.run(&under(2, "a3")).await.unwrap();
+        hosts.run(&under("alice", 2, "a3")).await.unwrap();
 
         // Released, anybody may claim; an old token stays old.
         hosts.release(&alice, 2).await.unwrap();
-        hosts.run(&under(0, "nobody")).await.unwrap();
+        hosts.run(&under("carol", 0, "nobody")).await.unwrap();
         assert_eq!(granted(hosts.claim(&bob).await.unwrap()), 3);
-        refused(hosts.run(&under(2, "a4")).await);
-        hosts.run(&under(3, "b2")).await.unwrap();
-        assert_eq!(bed.node("pve").read("root/starts"), "a1\na3\nnobody\nb2\n");
+        refused(hosts.run(&under("alice", 2, "a4")).await);
+        hosts.run(&under("bob", 3, "b2")).await.unwrap();
+        assert_eq!(bed.node("pve").read("root/starts"), "a1\na0\na3\nnobody\nb2\n");
     }
 }
 
@@ -94,13 +98,13 @@ async fn a_lease_that_is_over_may_be_taken_and_not_earlier() {
         assert!(began.elapsed() > Duration::from_millis(3500), "the renewed lease counts: {:?}", began.elapsed());
         let Renewed::Lost(holder) = hosts.renew(&short, 1).await.unwrap() else { panic!("both hold it") };
         assert_eq!(holder.run, "bob");
-        refused(hosts.run(&under(1, "stale")).await);
+        refused(hosts.run(&under("alice", 1, "stale")).await);
 
         // A boot ends no claim: its lease counts from there. The bed's machines have this machine's boot clock.
         bed.reboot("pve");
         let Claimed::Held(holder) = hosts.claim(&claim("carol", HOUR)).await.unwrap() else { panic!("bob lost it") };
         assert_eq!((holder.run.as_str(), holder.since), ("bob", None));
-        hosts.run(&under(2, "bob's")).await.unwrap();
+        hosts.run(&under("bob", 2, "bob's")).await.unwrap();
     }
 }
 

@@ -170,3 +170,14 @@ fn a_secret_that_a_boot_would_lose_is_an_error_beforehand() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("`TOKEN`") && said.contains("is gone after the boot"), "{said}");
 }
+
+#[test]
+fn what_was_claimed_on_the_guest_before_does_not_matter_to_a_plan_that_claims_it_on_the_hypervisor() {
+    let site = Site::new();
+    for _ in 0..3 {
+        let ran = site.run("on guest: true");
+        assert_eq!(ran.code, 0, "{}", ran.out);
+    }
+    let ran = site.run(&format!("{CARD}; on guest: true"));
+    assert_eq!(ran.code, 0, "{}", ran.out);
+}

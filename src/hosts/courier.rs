@@ -154,7 +154,9 @@ pub(super) fn operation_line(id: u64, request: &Request, operation: &Operation, 
     let Operation { subject, token, own_power, .. } = operation;
     let (key, own) = (key(subject), u8::from(*own_power));
     let digest = digest(request, operation);
-    let mut line = format!("o {id} {} {digest} {key} {token} {latest} {own}", operation.id).into_bytes();
+    let mut line = format!("o {id} {} {digest} {key} {token}", operation.id).into_bytes();
+    encoded(&mut line, &operation.run);
+    line.extend_from_slice(format!(" {latest} {own}").as_bytes());
     encoded(&mut line, &operation.who);
     command(&mut line, request);
     line

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::Hosts;
 use super::request::{self, Claimed, Operation, Renewed, Trouble};
+use super::world::OfRun;
 use crate::machine;
 
 /// How long a claim holds when nobody renews it.
@@ -26,16 +27,13 @@ pub(super) struct Holding {
     hosts: Arc<Hosts>,
     run: String,
     holder: String,
-    state: Mutex<State>,
+    /// Users that a host's commands become where the plan names none (`ansible_become`).
+    become_users: Arc<BTreeMap<String, String>>,
+    claims: Mutex<BTreeMap<machine::Claim, Place>>,
 }
 
-#[derive(Default)]
-struct State {
-    /// By subject.
-    held: BTreeMap<String, Held>,
-    /// Claims that the run made when another process drove it.
-    had: BTreeMap<String, machine::Claim>,
-}
+/// A claim of this run, while nobody else asks for it. Empty where the run made it when another process drove it.
+type Place = Arc<tokio::sync::Mutex<Option<Held>>>;
 
 struct Held {
     claim: request::Claim,
@@ -50,16 +48,36 @@ impl Drop for Held {
 }
 
 impl Holding {
-    pub(super) fn new(hosts: Arc<Hosts>, run: String, holder: String) -> Holding {
-        Holding { hosts, run, holder, state: Mutex::default() }
+    pub(super) fn new(hosts: Arc<Hosts>, of: &OfRun, become_users: Arc<BTreeMap<String, String>>) -> Holding {
+        let OfRun { id, holder, .. } = of.clone();
+        Holding { hosts, run: id, holder, become_users, claims: Mutex::default() }
     }
 
-    pub(super) fn had(&self, claim: &machine::Claim) {
-        self.state().had.insert(claim.subject.clone(), claim.clone());
+    /// A claim that the run made when another process drove it: it is made again, before its lease is over.
+    pub(super) fn had(self: &Arc<Self>, claim: machine::Claim) {
+        let place = self.place(&claim);
+        let holding = self.clone();
+        tokio::spawn(async move {
+            // Where that fails, it is tried again before the next operation, which the host refuses in the end.
+            let _ = holding.hold(&claim, &place).await;
+        });
     }
 
     /// Claims something.
     pub(super) async fn claim(&self, claim: &machine::Claim) -> Result<machine::Claimed, Trouble> {
+        let place = self.place(claim);
+        let claimed = self.hold(claim, &place).await;
+        if !matches!(claimed, Ok(machine::Claimed::Granted)) {
+            self.claims().remove(claim);
+        }
+        claimed
+    }
+
+    async fn hold(&self, claim: &machine::Claim, place: &Place) -> Result<machine::Claimed, Trouble> {
+        let mut held = place.lock().await;
+        if held.is_some() {
+            return Ok(machine::Claimed::Granted);
+        }
         let claim = self.asked(claim);
         let deadline = Instant::now() + LAST_MOMENTS;
         loop {
@@ -76,7 +94,7 @@ impl Holding {
                 }
                 Claimed::Granted { token, .. } => {
                     let renewing = tokio::spawn(renew(self.hosts.clone(), claim.clone(), token));
-                    self.state().held.insert(claim.subject.clone(), Held { claim, token, renewing });
+                    *held = Some(Held { claim, token, renewing });
                     return Ok(machine::Claimed::Granted);
                 }
             }
@@ -86,7 +104,7 @@ impl Holding {
     fn asked(&self, claim: &machine::Claim) -> request::Claim {
         request::Claim {
             host: claim.host.clone(),
-            user: claim.user.clone(),
+            user: claim.user.clone().or_else(|| self.become_users.get(&claim.host).cloned()),
             subject: claim.subject.clone(),
             run: self.run.clone(),
             holder: self.holder.clone(),
@@ -94,21 +112,32 @@ impl Holding {
         }
     }
 
-    /// The token under which an operation on a subject is asked for. A claim of another process is made again first.
-    pub(super) async fn token(&self, subject: &str) -> u64 {
-        let had = self.state().had.remove(subject);
-        if let Some(claim) = had {
-            // Where that fails, the host refuses what was not begun.
-            let _ = self.claim(&claim).await;
+    /// The token under which an operation on a subject is asked for: of the claim that is kept where it is started. 0
+    /// where the claim is kept elsewhere; the numbers of one place say nothing at another.
+    pub(super) async fn token(&self, host: &str, user: Option<&str>, subject: &str) -> u64 {
+        let here = |claim: &machine::Claim| claim.subject == subject && claim.host == host;
+        let places: Vec<(machine::Claim, Place)> =
+            self.claims().iter().filter(|(claim, _)| here(claim)).map(|(c, p)| (c.clone(), p.clone())).collect();
+        for (claim, place) in places {
+            let asked = self.asked(&claim);
+            let keeps = self.hosts.acts_as(host, asked.user.as_deref()).await;
+            if keeps.is_ok() && keeps == self.hosts.acts_as(host, user).await {
+                let _ = self.hold(&claim, &place).await;
+                return place.lock().await.as_ref().map_or(0, |held| held.token);
+            }
         }
-        self.state().held.get(subject).map_or(0, |held| held.token)
+        0
     }
 
     /// Gives a claim back, also one that the run made when another process drove it. What can not be given back now is
     /// free when its lease is over.
     pub(super) async fn release(&self, claim: &machine::Claim) {
-        let held = self.state().held.remove(&claim.subject);
+        let place = self.claims().remove(claim);
         let give_back = async {
+            let held = match place {
+                Some(place) => place.lock().await.take(),
+                None => None,
+            };
             match held {
                 Some(held) => drop(self.hosts.release(&held.claim, held.token).await),
                 None => {
@@ -153,9 +182,13 @@ impl Holding {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it holds the lock, and the state is whole between any two statements.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn place(&self, claim: &machine::Claim) -> Place {
+        self.claims().entry(claim.clone()).or_default().clone()
+    }
+
+    fn claims(&self) -> MutexGuard<'_, BTreeMap<machine::Claim, Place>> {
+        // Nothing panics while it holds the lock, and the map is whole between any two statements.
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -210,23 +210,36 @@ impl Hosts {
 
     /// The session that runs commands of a user on a host.
     async fn session_as(&self, endpoint: &Endpoint, user: Option<&str>) -> Result<Arc<Session>, Trouble> {
-        let Some(user) = user else { return Ok(self.session(endpoint, None)) };
+        let raised = self.raised(endpoint, user).await?;
+        Ok(self.session(endpoint, raised))
+    }
+
+    /// The user that commands of a user become on a host; `None` where that is the one who logs in.
+    ///
+    /// # Errors
+    /// When nobody has that name, or the host has to be asked and does not answer.
+    async fn acts_as<'u>(&self, host: &str, user: Option<&'u str>) -> Result<Option<&'u str>, Trouble> {
+        self.raised(self.endpoint(host)?, user).await
+    }
+
+    async fn raised<'u>(&self, endpoint: &Endpoint, user: Option<&'u str>) -> Result<Option<&'u str>, Trouble> {
+        let Some(user) = user else { return Ok(None) };
         if !endpoint::is_user(user) {
             let why = format!("`{}` is no name for a user to become.", user.escape_debug());
             return Err(Trouble::Refused { host: endpoint.name.clone(), why });
         }
         if endpoint.user.as_deref() == Some(user) {
-            return Ok(self.session(endpoint, None));
+            return Ok(None);
         }
         if endpoint.user.is_none() {
             // Only the host knows who logs in.
             let plain = self.session(endpoint, None);
             let greeted = plain.greeted().await.map_err(|end| self.not_connected(&endpoint.name, end))?;
             if greeted.greeting.user == user || (user == "root" && greeted.uid == "0") {
-                return Ok(plain);
+                return Ok(None);
             }
         }
-        Ok(self.session(endpoint, Some(user)))
+        Ok(Some(user))
     }
 
     fn session(&self, endpoint: &Endpoint, raised: Option<&str>) -> Arc<Session> {

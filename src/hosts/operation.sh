@@ -1,6 +1,6 @@
 # The courier's part of operations and claims. `courier.rs` sends it behind the program, as one line, when the first of
 # them is asked for; the program's main loop calls `asked` for each of these lines:
-#   o ID OPERATION DIGEST SUBJECT TOKEN LATEST OWN WHO STDIN COUNT WORD... [NAME VALUE]...
+#   o ID OPERATION DIGEST SUBJECT TOKEN RUN LATEST OWN WHO STDIN COUNT WORD... [NAME VALUE]...
 #                                 start it at most once, wait for its end, reply
 #   w ID OPERATION                start nothing, wait for its end, reply
 #   s ID OPERATION                the same, and do not wait
@@ -156,7 +156,7 @@ launch() {
     ;;
   esac
   why=full
-  printf '#%s\n' "$S" "$HOME" "$USER" "$f" "$op $digest $subject $token $late $own $K $in $*" "$R" >"$f.run" &&
+  printf '#%s\n' "$S" "$HOME" "$USER" "$f" "$op $digest $subject $token $run $late $own $K $in $*" "$R" >"$f.run" &&
     { [ "$in" = 0 ] || printf '%b' "$stdin" >"$f.in"; } && : >"$f.v" || return
   #point handed
   if [ "$u" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
@@ -252,11 +252,11 @@ asked() {
   now
   case $1 in
   o)
-    digest=$4 subject=$5 token=$6 late=$((t + $7 / 10)) own=$8 who=$9
+    digest=$4 subject=$5 token=$6 run=$7 late=$((t + $8 / 10)) own=$9
     shift 9
-    in=0 stdin=${1#%}
-    [ "$1" = % ] || in=1
-    shift
+    who=$1 in=0 stdin=${2#%}
+    [ "$2" = % ] || in=1
+    shift 2
     #point asked
     operate "$@"
     ;;

@@ -37,7 +37,9 @@ pub struct Operation {
     pub key: String,
     /// The guest or host whose state it changes; on one of these one operation is at work at a time.
     pub subject: String,
-    /// The token of the claim on the subject; 0 where none is claimed.
+    /// The run that it belongs to.
+    pub run: String,
+    /// The token of the run's claim on the subject; 0 where that is kept elsewhere, or none was made.
     pub token: u64,
     /// It must not be started later than this from now. The host counts it in its boot clock.
     pub not_after: Duration,
@@ -63,6 +65,7 @@ impl Operation {
             id: hex(&hash[..16]),
             key: hex(&hash[16..]),
             subject: subject.to_string(),
+            run: run.to_string(),
             who: format!("run {run}, {step}"),
             ..Operation::default()
         }

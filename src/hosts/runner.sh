@@ -25,8 +25,8 @@ set -f
 IFS=' '
 owner
 set -- ${l#?}
-op=$1 digest=$2 subject=$3 token=$4 late=$5 own=$6 K=$7 in=$8
-shift 8
+op=$1 digest=$2 subject=$3 token=$4 run=$5 late=$6 own=$7 K=$8 in=$9
+shift 9
 if [ "$in" = 1 ]; then exec 4<"$f.in"; else exec 4</dev/null; fi
 rm -f "$0" "$f.in"
 #point begun
@@ -58,14 +58,15 @@ busy() {
   leave refused busy "$l" "${w:--}"
 }
 
-# fenced: leaves where somebody else holds the subject, or wants it left alone.
+# fenced: leaves where somebody else holds the subject, or wants it left alone. Without a token it is fenced by a claim
+# of another run; with one, by every later claim.
 fenced() {
   if on_hold; then leave refused hold "$a" "$h"; fi
   claimed
   c=$?
   n=$((n - 1000000000))
   [ "$token" -lt "$n" ] || return
-  [ "$token" != 0 ] || [ "$c" = 0 ] || return
+  [ "$token" != 0 ] || { [ "$c" = 0 ] && [ "$i" != "$run" ]; } || return
   leave refused fenced "$n" "${i:--}" "${h:--}" "${a:--}"
 }
 

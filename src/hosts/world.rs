@@ -69,12 +69,13 @@ impl HostsWorld {
         run: OfRun,
     ) -> HostsWorld {
         let (send, receive) = mpsc::unbounded_channel();
+        let become_users = Arc::new(become_users);
         HostsWorld {
-            holding: Arc::new(Holding::new(hosts.clone(), run.id.clone(), run.holder.clone())),
+            holding: Arc::new(Holding::new(hosts.clone(), &run, become_users.clone())),
             hosts,
             desk,
             run,
-            become_users: Arc::new(become_users),
+            become_users,
             under_way: 0,
             send,
             receive,
@@ -82,9 +83,9 @@ impl HostsWorld {
         }
     }
 
-    /// Claims that a process which is gone has made for this run: they are made again where they are needed.
+    /// Claims that a process which is gone has made for this run: they are made again.
     pub fn had_claimed<'c>(&self, claims: impl IntoIterator<Item = &'c Claim>) {
-        claims.into_iter().for_each(|claim| self.holding.had(claim));
+        claims.into_iter().for_each(|claim| self.holding.had(claim.clone()));
     }
 
     fn start(&mut self, id: EffectId, effect: Effect, again: bool) {
@@ -137,7 +138,7 @@ impl HostsWorld {
             };
             if let Some(operation) = &mut request.operation {
                 operation.again = again;
-                operation.token = holding.token(&operation.subject).await;
+                operation.token = holding.token(&request.host, request.user.as_deref(), &operation.subject).await;
             }
             let (result, left) = hosts.run_or_leave(&request).await;
             let kept = |request: &Request| request.operation.is_some().then(|| Box::new(request.clone()));
