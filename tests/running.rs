@@ -9,9 +9,9 @@ use hostler::code::{Code, compile};
 use hostler::diag::Problems;
 use hostler::inventory;
 use hostler::lab::Lab;
-use hostler::machine::{Ending, Note, NoteKind};
+use hostler::machine::{Answer, Effect, EffectId, Ending, Note, NoteKind};
 use hostler::report::Summary;
-use hostler::run::drive;
+use hostler::run::{World, drive};
 use hostler::text::{MemoryFiles, Sources};
 
 const INVENTORY: &str = "
@@ -447,4 +447,52 @@ fn a_named_lock_is_held_by_one_run() {
     let ran = run_in(plan, Vec::new(), held);
     assert!(ran.why("a").starts_with("claim: the lock \"maintenance\" is held by root@ctl"), "{}", ran.why("a"));
     assert!(run_in(plan, Vec::new(), |_| {}).is_done("a"));
+    // Also by a plan that runs others, and by one that only looks.
+    let site = "plan main\n  lock \"maintenance\"\n{\n  run one()\n}\nplan one for guest in a { on guest: apt-get update }\n";
+    let ran = run_in(site, Vec::new(), held);
+    assert!(ran.why("main").starts_with("claim: the lock"), "{}", ran.why("main"));
+    assert!(ran.commands.is_empty(), "{:?}", ran.commands);
+    let looks = plan.replace("apt-get update", "uptime");
+    assert!(run_in(&looks, Vec::new(), held).why("a").starts_with("claim: the lock"));
+}
+
+/// A world that writes down what is claimed and given back.
+struct Claims<'l>(&'l mut Lab, Vec<String>);
+
+impl World for Claims<'_> {
+    fn begin(&mut self, id: EffectId, effect: Effect) {
+        match &effect {
+            Effect::Claim(claim) => self.1.push(format!("+{}", claim.subject)),
+            Effect::Release(claim) => self.1.push(format!("-{}", claim.subject)),
+            Effect::Run(run) => self.1.extend(run.argv.first().filter(|word| *word == "apt-get").cloned()),
+            _ => {}
+        }
+        self.0.begin(id, effect);
+    }
+
+    fn begin_again(&mut self, id: EffectId, effect: Effect) {
+        self.0.begin_again(id, effect);
+    }
+
+    async fn next(&mut self) -> Option<(u64, EffectId, Answer)> {
+        World::next(self.0).await
+    }
+
+    fn now(&self) -> u64 {
+        self.0.now()
+    }
+}
+
+#[test]
+fn a_lock_is_given_back_by_the_last_that_holds_it() {
+    let plan = "plan main\n  lock \"all\"\n{\n  run one()\n  run two()\n}\n\
+        plan one for guest in a\n  lock \"all\"\n{\n  on guest: apt-get update\n}\n\
+        plan two for guest in pair\n  one at a time\n  lock \"two\"\n{\n  on guest: apt-get update\n}\n";
+    let code = code(plan);
+    let mut lab = Lab::new(&code);
+    let mut claims = Claims(&mut lab, Vec::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(drive(code.clone(), &mut claims, Vec::new(), std::future::pending, |_| {}));
+    let (one, two) = ("+a apt-get -a", "+lock/two +a apt-get -a +b apt-get -b -lock/two");
+    assert_eq!(claims.1.join(" "), format!("+lock/all {one} {two} -lock/all"));
 }

@@ -78,10 +78,13 @@ impl<'s> Compiler<'s> {
     }
 
     fn proc(mut self, proc: &program::Proc) -> Proc {
-        if proc.kind == ProcKind::Body && proc.has_subject {
-            self.body(&proc.body);
-        } else {
-            self.block(&proc.body);
+        match proc.kind {
+            ProcKind::Body if proc.has_subject => self.body(&proc.body),
+            ProcKind::Body => {
+                self.emit(I::Claim(None));
+                self.block(&proc.body);
+            }
+            _ => self.block(&proc.body),
         }
         self.emit(I::Return(None));
         Proc {
@@ -98,7 +101,7 @@ impl<'s> Compiler<'s> {
 
     /// The body of a plan: whatever way it ends, every guest whose power it changed is looked after.
     fn body(&mut self, steps: &[Step]) {
-        self.emit(I::Claim(Expr::Slot(Slot(0))));
+        self.emit(I::Claim(Some(Expr::Slot(Slot(0)))));
         let guarded = self.emit(I::Try(None, None));
         self.block(steps);
         self.emit(I::EndTry);

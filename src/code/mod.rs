@@ -167,8 +167,8 @@ pub enum Instruction {
     Return(Option<Expr>),
     /// Another plan, with the values of its parameters.
     RunPlan(usize, Vec<Expr>),
-    /// Where the plan changes anything: from here on no other run acts on the subject, nor holds a lock of the plan.
-    Claim(Expr),
+    /// From here on no other run holds a lock of the plan, nor acts on the subject, where the plan changes any.
+    Claim(Option<Expr>),
     /// The subject is meant to be off.
     KeepOff(Expr),
     /// A guard.

@@ -10,20 +10,18 @@ const LOCK: &str = "lock/";
 impl State {
     /// What this run has claimed and not given back.
     pub fn claims(&self) -> impl Iterator<Item = &Claim> {
-        self.claims.iter()
+        self.claims.keys()
     }
 
-    /// Claims the locks of a fiber's plan and the guest. Where something has to be asked for, the instruction comes again.
-    pub(super) fn claim_all(&mut self, i: usize, guest: &str, out: &mut Stepped) {
-        let plan = self.runs[self.fibers[i].run].plan;
-        let header = &self.code.plans[plan];
-        if !header.changes {
-            return;
-        }
+    /// Claims the locks of a fiber's plan, and the guest where the plan changes any. Where something has to be asked
+    /// for, the instruction comes again.
+    pub(super) fn claim_all(&mut self, i: usize, guest: Option<&str>, out: &mut Stepped) {
+        let header = &self.code.plans[self.runs[self.fibers[i].run].plan];
         let here = self.code.controller.clone().unwrap_or_else(|| "controller".to_string());
         let locks = header.schedule.locks.iter();
         let lock = |name: &String| Claim { host: here.clone(), user: None, subject: format!("{LOCK}{name}") };
-        let claims: Vec<Claim> = locks.map(lock).chain([self.claim_on(i, guest)]).collect();
+        let guest = guest.filter(|_| header.changes).map(|guest| self.claim_on(i, guest));
+        let claims: Vec<Claim> = locks.map(lock).chain(guest).collect();
         for claim in claims {
             if !self.claim(i, claim, out) {
                 return;
@@ -44,13 +42,24 @@ impl State {
 
     /// Whether something is claimed already; else it is asked for, and the instruction comes again.
     pub(super) fn claim(&mut self, i: usize, claim: Claim, out: &mut Stepped) -> bool {
-        if self.claims.contains(&claim) {
+        if self.claims.contains_key(&claim) {
+            self.hold(i, claim);
             return true;
         }
         let here = self.fibers[i].frames.last().map_or(0, |frame| frame.pc.saturating_sub(1));
         self.jump(i, here);
         self.ask(i, Effect::Claim(claim.clone()), Awaiting::Claimed(claim), out);
         false
+    }
+
+    /// A fiber acts under a claim. A lock is held by its whole plan, also by those that are not begun yet.
+    fn hold(&mut self, i: usize, claim: Claim) {
+        let is_lock = claim.subject.starts_with(LOCK);
+        let holders = self.claims.entry(claim).or_default();
+        if holders.insert(i) && is_lock {
+            let run = &self.runs[self.fibers[i].run];
+            holders.extend((run.first..run.end).filter(|other| self.fibers[*other].ended.is_none()));
+        }
     }
 
     pub(super) fn claimed(&mut self, i: usize, claim: Claim, answer: Result<Claimed, Trouble>, out: &mut Stepped) {
@@ -61,7 +70,7 @@ impl State {
         };
         let why = match answer {
             Ok(Claimed::Granted) => {
-                self.claims.insert(claim);
+                self.hold(i, claim);
                 return;
             }
             Ok(Claimed::Held(by)) => {
@@ -79,25 +88,20 @@ impl State {
         self.refuse(i, why, &host, out);
     }
 
-    /// A fiber is at its end: what it alone acted on is free. A guest of which nobody knows is left to the claim's time.
+    /// A fiber is at its end: what it was the last to act under is given back. A guest of which nobody knows, and what
+    /// it was acted on under, is left to the claim's time.
     pub(super) fn release(&mut self, i: usize, ending: &Ending, out: &mut Stepped) {
-        if matches!(ending, Ending::Unknown(_)) {
+        if matches!(ending, Ending::Unknown(_)) || self.fibers[i].parked.is_some() {
             return;
         }
-        let run = self.fibers[i].run;
-        let is_last = |state: &State| {
-            let fibers = state.runs[run].first..state.runs[run].end;
-            fibers.into_iter().all(|other| other == i || state.fibers[other].ended.is_some())
-        };
-        let host = self.fibers[i].host.clone();
-        let locks = is_last(self);
-        let free: Vec<Claim> = self
-            .claims
-            .iter()
-            .filter(|claim| claim.subject == host || (locks && !self.at_work_on(&claim.subject)))
-            .filter(|claim| !self.left.values().any(|left| left.guest == claim.subject))
-            .cloned()
-            .collect();
+        let mut free = Vec::new();
+        for (claim, holders) in &mut self.claims {
+            let was_held = holders.remove(&i);
+            let goes_on = self.left.values().any(|left| left.guest == claim.subject);
+            if was_held && holders.is_empty() && !goes_on {
+                free.push(claim.clone());
+            }
+        }
         for claim in free {
             self.claims.remove(&claim);
             self.give_back(Effect::Release(claim), out);
@@ -109,13 +113,5 @@ impl State {
         let id = self.next_id();
         self.releasing.insert(id);
         out.effects.push((id, effect));
-    }
-
-    /// Whether a fiber of another plan is under way for a subject, or ended so that nobody knows.
-    fn at_work_on(&self, subject: &str) -> bool {
-        self.fibers.iter().any(|fiber| {
-            let is_open = fiber.begun && fiber.ended.is_none() || matches!(fiber.ended, Some(Ending::Unknown(_)));
-            is_open && fiber.host == subject
-        })
     }
 }

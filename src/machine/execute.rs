@@ -231,8 +231,8 @@ impl State {
                 self.begin_plan(*plan, Some(i), values, out);
             }
             I::Claim(guest) => {
-                let guest = self.host_of(i, guest)?;
-                self.claim_all(i, &guest, out);
+                let guest = guest.as_ref().map(|guest| self.host_of(i, guest)).transpose()?;
+                self.claim_all(i, guest.as_deref(), out);
             }
             I::KeepOff(guest) => {
                 let guest = self.host_of(i, guest)?;

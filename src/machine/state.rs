@@ -21,8 +21,8 @@ pub struct State {
     pub(super) left: BTreeMap<EffectId, Left>,
     /// Something has begun or ended since it was last looked who can be begun.
     pub(super) places_changed: bool,
-    /// What this run has claimed.
-    pub(super) claims: BTreeSet<Claim>,
+    /// What this run has claimed, and the fibers that act under it.
+    pub(super) claims: BTreeMap<Claim, BTreeSet<usize>>,
     /// What is being given back.
     pub(super) releasing: BTreeSet<EffectId>,
     /// How often a person wanted the run to stop.
@@ -317,7 +317,7 @@ impl State {
             windows: Vec::new(),
             left: BTreeMap::new(),
             places_changed: false,
-            claims: BTreeSet::new(),
+            claims: BTreeMap::new(),
             releasing: BTreeSet::new(),
             interrupts: 0,
         }
