@@ -218,3 +218,70 @@ fn a_secret_that_a_command_prints_is_in_no_journal_and_no_report() {
         assert!(!content.windows(CANARY.len()).any(|part| part == CANARY.as_bytes()), "{}", path.display());
     }
 }
+
+#[test]
+fn of_a_secret_of_the_environment_there_is_a_keyed_digest() {
+    let site = Site::new("digest", "");
+    let plan = fs::read_to_string(plan(&site)).unwrap();
+    let with_secret = plan.replace("  record end", "  on guest env T=env(\"JOURNAL_TOKEN\"): true\n  record end");
+    fs::write(site.folder.join("wait.plan"), with_secret).unwrap();
+    let mut child = site.hostler(&["run", "wait.plan"]).env("JOURNAL_TOKEN", "canary-0815").spawn().unwrap();
+    eventually("the first command has run", || site.folder.join("began").exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (_, export) = site.ask(&["journal", "export", "last"]);
+    let first: serde_json::Value = serde_json::from_str(export.lines().next().unwrap()).unwrap();
+    let digest = first["body"]["secrets"]["JOURNAL_TOKEN"].as_str().unwrap();
+    assert_eq!(digest.len(), 64, "{digest}");
+    assert!(!export.contains("canary"), "the secret is in the journal");
+
+    fs::write(site.folder.join("go"), "").unwrap();
+    let (code, out) = ended(site.hostler(&["resume"]).env("JOURNAL_TOKEN", "another-0816").output().unwrap());
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("`JOURNAL_TOKEN` is not the one with which the run began"), "{out}");
+}
+
+#[test]
+fn a_saved_plan_is_resumed_with_the_site_for_which_it_was_saved() {
+    let site = Site::new("saved", "vault_password_file = \"password\"\n");
+    let plan = fs::read_to_string(plan(&site)).unwrap();
+    let with_secret = plan.replace("  record end", "  on guest stdin $own: sh 'wc -c >>OUT'\n  record end");
+    let out = site.folder.join("letters");
+    fs::write(site.folder.join("wait.plan"), with_secret.replace("OUT", &out.to_string_lossy())).unwrap();
+    let fixture = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/inventories/vault_file");
+    fs::create_dir_all(site.folder.join("other/host_vars")).unwrap();
+    fs::copy(fixture.join("host_vars/h/vault.yml"), site.folder.join("other/host_vars/me.yml")).unwrap();
+    fs::copy(fixture.join("vault-password.txt"), site.folder.join("password")).unwrap();
+    fs::write(site.folder.join("other/hosts.ini"), "me ansible_connection=local\n").unwrap();
+    let (code, said) = site.ask(&["plan", "wait.plan", "--inventory", "other/hosts.ini", "--out", "night.json"]);
+    assert_eq!(code, 0, "{said}");
+
+    let mut child = site.hostler(&["run", "night.json"]).spawn().unwrap();
+    eventually("the first command has run", || site.folder.join("began").exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    fs::write(site.folder.join("go"), "").unwrap();
+    let (code, said) = site.ask(&["resume"]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(fs::read_to_string(out).unwrap().trim(), "14");
+}
+
+#[test]
+fn a_run_whose_folder_is_gone_goes_on_without_it() {
+    let site = Site::new("gone", "");
+    plan(&site);
+    let work = site.folder.join("work");
+    fs::create_dir(&work).unwrap();
+    for name in ["wait.plan", "hostler.toml", "inventory"] {
+        fs::rename(site.folder.join(name), work.join(name)).unwrap();
+    }
+    let mut child = site.hostler(&["run", "wait.plan"]).current_dir(&work).spawn().unwrap();
+    eventually("the first command has run", || site.folder.join("began").exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    fs::remove_dir_all(&work).unwrap();
+    fs::write(site.folder.join("go"), "").unwrap();
+    let (code, out) = site.ask(&["resume"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("can not be entered") && out.contains("end = reached"), "{out}");
+}

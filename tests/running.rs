@@ -448,7 +448,8 @@ fn a_named_lock_is_held_by_one_run() {
     assert!(ran.why("a").starts_with("claim: the lock \"maintenance\" is held by root@ctl"), "{}", ran.why("a"));
     assert!(run_in(plan, Vec::new(), |_| {}).is_done("a"));
     // Also by a plan that runs others, and by one that only looks.
-    let site = "plan main\n  lock \"maintenance\"\n{\n  run one()\n}\nplan one for guest in a { on guest: apt-get update }\n";
+    let site =
+        "plan main\n  lock \"maintenance\"\n{\n  run one()\n}\nplan one for guest in a { on guest: apt-get update }\n";
     let ran = run_in(site, Vec::new(), held);
     assert!(ran.why("main").starts_with("claim: the lock"), "{}", ran.why("main"));
     assert!(ran.commands.is_empty(), "{:?}", ran.commands);

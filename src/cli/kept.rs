@@ -1,12 +1,15 @@
 //! A run as its journal keeps it: what it is, and where it stands.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 
 use super::arguments::OneArguments;
 use super::check::EVAL;
@@ -32,6 +35,8 @@ pub(crate) struct Kept {
     /// The program that wrote it.
     version: String,
     pub(crate) id: String,
+    /// What the digests of secrets are keyed with.
+    key: String,
     /// When it began, in milliseconds since 1970.
     pub(crate) began: i64,
     /// The site's time zone, by which its times are shown.
@@ -44,6 +49,8 @@ pub(crate) struct Kept {
     pub(crate) yes: bool,
     /// The plan files that were read; of other files, such as inventories, only the digest.
     pub(crate) sources: Vec<Source>,
+    /// The environment variables that the plan takes secrets from, and a keyed digest of each.
+    secrets: BTreeMap<String, String>,
     /// The SHA-256 of the code, as JSON.
     digest: String,
     pub(crate) code: Code,
@@ -89,13 +96,7 @@ pub(crate) fn runs() -> Result<Runs, String> {
 
 impl Kept {
     /// A run that is about to begin.
-    pub(crate) fn new(
-        ready: &Ready,
-        file: Option<&String>,
-        one: &OneArguments,
-        yes: bool,
-        now: &Zoned,
-    ) -> Result<Kept, String> {
+    pub(crate) fn new(ready: &Ready, yes: bool, now: &Zoned) -> Result<Kept, String> {
         let (endpoints, become_users) = endpoints::endpoints(&ready.loaded.inventory, &ready.loaded.vault);
         let random = random_hex().map_err(|error| error.to_string())?;
         let stamp = now.strftime("%Y%m%d-%H%M%S").to_string();
@@ -103,13 +104,15 @@ impl Kept {
         Ok(Kept {
             form: FORM,
             version: env!("CARGO_PKG_VERSION").to_string(),
+            key: random.clone(),
             id: new_id(&stamp, &ready.code.plan().name, &random[..8]),
             began: now.timestamp().as_millisecond(),
             zone: ready.loaded.site.timezone.clone(),
             folder: folder.to_string_lossy().into_owned(),
-            file: file.cloned(),
-            one: one.clone(),
+            file: ready.file.clone(),
+            one: ready.one.clone(),
             yes,
+            secrets: secrets(&ready.code, &random),
             sources: sources(&ready.sources),
             digest: digest_of(&ready.code),
             code: ready.code.clone(),
@@ -117,6 +120,13 @@ impl Kept {
             become_users,
             channels: ready.loaded.site.notify.clone(),
         })
+    }
+
+    /// Environment variables whose secrets are not what they were when the run began.
+    pub(crate) fn changed_secrets(&self) -> Vec<&str> {
+        let now = secrets(&self.code, &self.key);
+        let changed = self.secrets.iter().filter(|(name, digest)| now.get(*name) != Some(digest));
+        changed.map(|(name, _)| name.as_str()).collect()
     }
 
     /// Milliseconds since the run began, by the clock of this machine.
@@ -245,6 +255,17 @@ fn sources(sources: &Sources) -> Vec<Source> {
         Some(Source { name: source.name.to_string(), sha256, text })
     });
     all.collect()
+}
+
+/// The variables of the environment that are set and that a plan takes secrets from, with keyed digests.
+fn secrets(code: &Code, key: &str) -> BTreeMap<String, String> {
+    let keyed = |secret: &OsStr| {
+        let mut hmac = <Hmac<Sha256>>::new_from_slice(key.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
+        hmac.update(secret.as_encoded_bytes());
+        hmac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let names = code.secrets_of_the_environment().into_iter();
+    names.filter_map(|name| std::env::var_os(&name).map(|secret| (name, keyed(&secret)))).collect()
 }
 
 fn digest_of(code: &Code) -> String {

@@ -11,6 +11,9 @@ use crate::text::Sources;
 
 /// A plan that can run.
 pub(crate) struct Ready {
+    /// The plan's file, and with what it was read: of a saved plan, what was saved.
+    pub(crate) file: Option<String>,
+    pub(crate) one: OneArguments,
     pub(crate) sources: Sources,
     pub(crate) loaded: Loaded,
     pub(crate) code: Code,
@@ -72,5 +75,5 @@ fn read(file: Option<&str>, one: &OneArguments, without_identities: bool, termin
     terminal.problems(&sources, &checked.diagnostics);
     let program = checked.programs.first().filter(|_| !checked.has_errors())?;
     let code = compile(program, &sources);
-    Some(Ready { sources, loaded, code })
+    Some(Ready { file: file.map(str::to_string), one: one.clone(), sources, loaded, code })
 }

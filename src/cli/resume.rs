@@ -88,9 +88,7 @@ fn go_on(
     let mut journal = runs.open(id, &Owner::this())?;
     let mut past = Past::read(runs, id)?;
     let from = from(&past)?;
-    set_current_dir(&past.kept.folder)
-        .map_err(|error| format!("the run was started in `{}`, which can not be entered: {error}", past.kept.folder))?;
-    let loaded = loaded(&past.kept);
+    let loaded = loaded(&past.kept, terminal);
     let mut telling = Telling::new(&past.kept.code, format, terminal);
     telling.remember(&past.notes);
     let is_asked = matches!(&from, From::Events(events) if !events.is_empty());
@@ -128,7 +126,19 @@ pub(crate) fn resolve(arguments: &ResolveArguments, terminal: &mut Terminal) -> 
 
 /// The site as it is now, for what is not kept: the secrets in its vaults. What is wrong with it is said when one of
 /// them is needed.
-fn loaded(kept: &Kept) -> site::Loaded {
+fn loaded(kept: &Kept, terminal: &mut Terminal) -> site::Loaded {
+    if let Err(error) = set_current_dir(&kept.folder) {
+        terminal.remark(&format!(
+            "warning: the run was started in `{}`, which can not be entered ({error}); secrets in its vaults are out of reach",
+            kept.folder
+        ));
+        return site::Loaded::default();
+    }
+    for name in kept.changed_secrets() {
+        terminal.remark(&format!(
+            "warning: the secret in the environment variable `{name}` is not the one with which the run began"
+        ));
+    }
     let files: Vec<String> = kept.file.iter().cloned().collect();
     site::load(&kept.one.site, &files, &mut Sources::new(), &mut Problems::new())
 }

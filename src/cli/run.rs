@@ -46,7 +46,7 @@ fn for_real(arguments: &RunArguments, ready: &Ready, terminal: &mut Terminal) ->
     before_the_first_connection(&ready.code, arguments.yes)?;
     let zone = clock::zone(ready.loaded.site.timezone.as_deref())?;
     let now = Zoned::now().with_time_zone(zone);
-    let kept = Kept::new(ready, arguments.file.as_ref(), &arguments.one, arguments.yes, &now)?;
+    let kept = Kept::new(ready, arguments.yes, &now)?;
     let runs = runs()?;
     prune_old(&runs);
     let mut journal = runs.create(&kept.id, &kept, &Owner::this())?;

@@ -19,13 +19,43 @@ use crate::report::{Summary, harmless, line};
 const DAYS: i64 = 90;
 
 /// How a run stands.
-fn standing(runs: &Runs, past: &Past) -> &'static str {
-    if past.is_over() {
-        "over"
-    } else if runs.is_driven(&past.kept.id) {
-        "under way"
-    } else {
-        "waits for `hostler resume`"
+#[derive(Clone, Copy)]
+enum Standing {
+    Over,
+    /// Over, but for what a person has to say.
+    Unresolved,
+    Running,
+    Waiting,
+}
+
+impl Standing {
+    fn of(runs: &Runs, past: &Past) -> Standing {
+        match past.is_over() {
+            true if past.replay.state().to_be_resolved().next().is_some() => Standing::Unresolved,
+            true => Standing::Over,
+            false if runs.is_driven(&past.kept.id) => Standing::Running,
+            false => Standing::Waiting,
+        }
+    }
+
+    /// For a program.
+    fn word(self) -> &'static str {
+        match self {
+            Standing::Over => "over",
+            Standing::Unresolved => "unresolved",
+            Standing::Running => "running",
+            Standing::Waiting => "waiting",
+        }
+    }
+
+    /// For a person.
+    fn text(self) -> &'static str {
+        match self {
+            Standing::Over => "over",
+            Standing::Unresolved => "waits for `hostler resolve`",
+            Standing::Running => "under way",
+            Standing::Waiting => "waits for `hostler resume`",
+        }
     }
 }
 
@@ -57,7 +87,7 @@ fn list_all(format: Format, terminal: &mut Terminal) -> Result<u8, String> {
         match Past::read(&runs, &id) {
             Ok(past) => {
                 let counts = summary(&past).counts();
-                rows.push((id, past.kept.time(0), standing(&runs, &past), counts));
+                rows.push((id, past.kept.time(0), Standing::of(&runs, &past), counts));
             }
             Err(why) => terminal.remark(&format!("warning: {id}: {why}")),
         }
@@ -66,7 +96,7 @@ fn list_all(format: Format, terminal: &mut Terminal) -> Result<u8, String> {
         let rows: Vec<Value> = rows
             .iter()
             .map(|(id, began, standing, counts)| {
-                json!({ "run": id, "began": began.timestamp().to_string(), "state": standing, "guests": counts })
+                json!({ "run": id, "began": began.timestamp().to_string(), "state": standing.word(), "guests": counts })
             })
             .collect();
         terminal.json(&Value::Array(rows));
@@ -79,7 +109,7 @@ fn list_all(format: Format, terminal: &mut Terminal) -> Result<u8, String> {
     for (id, began, standing, counts) in rows {
         let counts: Vec<String> = counts.iter().map(|(word, number)| format!("{number} {word}")).collect();
         let began = began.strftime("%Y-%m-%d %H:%M");
-        let row = format!("{id:width$}  {began}  {standing}  {}", counts.join(", "));
+        let row = format!("{id:width$}  {began}  {}  {}", standing.text(), counts.join(", "));
         terminal.say(row.trim_end());
     }
     Ok(GOOD)
@@ -121,12 +151,12 @@ fn show_one(runs: &Runs, arguments: &ShowArguments, terminal: &mut Terminal) -> 
         let mut value = summary.json();
         value["run"] = json!(past.kept.id);
         value["began"] = json!(past.kept.time(0).timestamp().to_string());
-        value["state"] = json!(standing(runs, &past));
+        value["state"] = json!(Standing::of(runs, &past).word());
         terminal.json(&value);
         return Ok(GOOD);
     }
     let began = past.kept.time(0).strftime("%a %Y-%m-%d %H:%M:%S %Z");
-    terminal.say(&format!("run    {}\nbegan  {began}\nstate  {}", past.kept.id, standing(runs, &past)));
+    terminal.say(&format!("run    {}\nbegan  {began}\nstate  {}", past.kept.id, Standing::of(runs, &past).text()));
     for owner in &past.owners {
         terminal.say(&format!("by     {}", Owner::text(owner)));
     }
@@ -164,8 +194,9 @@ pub(crate) fn logs(arguments: &LogsArguments, terminal: &mut Terminal) -> u8 {
                 }
             }
         })?;
+        let is_wanted = |guest: &str| arguments.guest.as_ref().is_none_or(|wanted| wanted == guest);
         for (at, guest, run, result) in entries {
-            if arguments.guest.as_ref().is_some_and(|wanted| *wanted != guest) {
+            if !is_wanted(&guest) {
                 continue;
             }
             let time = past.kept.time(at).strftime("%H:%M:%S").to_string();
@@ -181,6 +212,16 @@ pub(crate) fn logs(arguments: &LogsArguments, terminal: &mut Terminal) -> u8 {
                 if reply.truncated {
                     terminal.say("    … it printed more than is kept");
                 }
+            }
+        }
+        for (id, (guest, run)) in &asked {
+            if past.replay.state().waits_for(*id) && is_wanted(guest) {
+                terminal.say(&format!(
+                    "{:8}  {guest}  on {}: {}  not answered yet",
+                    "",
+                    run.host,
+                    harmless(&words_of(run))
+                ));
             }
         }
         Ok(GOOD)

@@ -14,6 +14,7 @@ use crate::inventory::{self, Inventory, VaultKeys};
 use crate::text::{Files, Sources, Span};
 
 /// A site that was read.
+#[derive(Default)]
 pub(crate) struct Loaded {
     pub(crate) site: Site,
     pub(crate) inventory: Inventory,
