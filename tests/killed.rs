@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
@@ -113,6 +114,12 @@ fn with_service(site: &Site, arguments: &[&str]) -> Command {
     let folder = site.folder.join("systemd/system");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("hostler-resume.timer"), "").unwrap();
+    if !folder.join("hostler-resume.service").exists() {
+        let shown = site.command(&["service", "show"]).output().unwrap().stdout;
+        let shown = String::from_utf8(shown).unwrap();
+        fs::write(folder.join("hostler-resume.service"), shown.split("# hostler-resume.timer").next().unwrap())
+            .unwrap();
+    }
     let plain = site.command(arguments);
     let mut command = Command::new("unshare");
     let line = "mkdir -p /etc/systemd && mount --bind \"$0\" /etc/systemd && exec \"$@\"";
@@ -180,4 +187,44 @@ fn what_was_claimed_on_the_guest_before_does_not_matter_to_a_plan_that_claims_it
     }
     let ran = site.run(&format!("{CARD}; on guest: true"));
     assert_eq!(ran.code, 0, "{}", ran.out);
+}
+
+#[test]
+fn a_preflight_rehearses_what_the_service_does_after_the_boot() {
+    let site = Site::new();
+    fs::write(site.folder.join("hostler.toml"), "controller = \"pbs\"\n").unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inventories/vault_file");
+    fs::create_dir(site.folder.join("inventory/host_vars/pbs")).unwrap();
+    fs::copy(fixture.join("host_vars/h/vault.yml"), site.folder.join("inventory/host_vars/pbs/vault.yml")).unwrap();
+    fs::rename(site.folder.join("inventory/host_vars/pbs.yml"), site.folder.join("inventory/host_vars/pbs/main.yml"))
+        .unwrap();
+    let password = fixture.join("vault-password.txt");
+    let plan = format!("on guest reading stdin $own: wc -c; {CARD}");
+    let preflight = |arguments: &[&str]| {
+        let mut words = vec!["preflight", "-e", &plan, "--target", "pbs"];
+        words.extend(arguments);
+        let output = with_service(&site, &words).env("ANSIBLE_VAULT_PASSWORD_FILE", &password).output().unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        assert!(out.contains("pve"), "{out}{}", String::from_utf8_lossy(&output.stderr));
+        out
+    };
+    // The password is named in this environment only.
+    let out = preflight(&[]);
+    assert!(
+        out.contains("after the boot, as `hostler-resume.service` goes on with the run: the plan would be refused"),
+        "{out}"
+    );
+    assert!(out.contains("own"), "{out}");
+    let named = password.to_string_lossy();
+    let out = preflight(&["--vault-password-file", &named]);
+    assert!(!out.contains("after the boot"), "{out}");
+
+    let unit = site.folder.join("systemd/system/hostler-resume.service");
+    let text = fs::read_to_string(&unit).unwrap();
+    fs::write(&unit, text.replace("/state", "/elsewhere")).unwrap();
+    let out = preflight(&["--vault-password-file", &named]);
+    assert!(out.contains("/elsewhere/hostler/runs`, and this one's journal would be in"), "{out}");
+    fs::write(&unit, text.replace("hostler\" resume", "gone\" resume")).unwrap();
+    let out = preflight(&["--vault-password-file", &named]);
+    assert!(out.contains("which is not there"), "{out}");
 }

@@ -287,6 +287,9 @@ pub(crate) struct PreflightArguments {
     /// Print instead the variables that the inventory lacks (vmid and others), as the hypervisors list their guests
     #[arg(long)]
     pub(crate) suggest: bool,
+    /// Asked by another preflight, as the service asks: see `rehearsal`
+    #[arg(long, hide = true, conflicts_with_all = ["lab", "suggest"])]
+    pub(crate) rehearsal: bool,
     /// How the answer is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

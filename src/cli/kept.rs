@@ -1,7 +1,7 @@
 //! A run as its journal keeps it: what it is, and where it stands.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -88,10 +88,15 @@ pub(crate) struct Past {
 
 /// The runs of this user: `$XDG_STATE_HOME/hostler/runs`, else `~/.local/state/hostler/runs`.
 pub(crate) fn runs() -> Result<Runs, String> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| Path::new(value).is_absolute()).map(PathBuf::from);
+    let folder = runs_folder(|name| std::env::var_os(name));
+    Runs::at(&folder.ok_or("a run keeps a journal, and there is no place for it: set HOME or XDG_STATE_HOME")?)
+}
+
+/// Where the runs of a user with such an environment are.
+pub(crate) fn runs_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let set = |name: &str| variable(name).map(PathBuf::from).filter(|value| value.is_absolute());
     let state = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
-    let state = state.ok_or("a run keeps a journal, and there is no place for it: set HOME or XDG_STATE_HOME")?;
-    Runs::at(&state.join("hostler/runs"))
+    state.map(|state| state.join("hostler/runs"))
 }
 
 impl Kept {

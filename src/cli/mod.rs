@@ -20,6 +20,7 @@ mod plan;
 mod preflight;
 mod programs;
 mod ready;
+mod rehearsal;
 mod resume;
 mod run;
 mod runs;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::arguments::{Format, PreflightArguments};
 use super::ready::{Ready, ready};
 use super::terminal::Terminal;
-use super::{GOOD, NOT_READY, REFUSED, driving, site};
+use super::{GOOD, NOT_READY, REFUSED, driving, rehearsal, site};
 use crate::code::{Code, Role};
 use crate::lab::Lab;
 use crate::machine::State;
@@ -50,13 +50,14 @@ fn ask(
     let wants = Wants::of(code);
     let (answers, state) = answers(arguments, Arc::new(questions(code, &wants)), loaded)?;
     let mut found = Preflight::of(code, &wants, &answers, &state);
-    if !arguments.lab {
-        // In the lab secrets are made up, and no machine is the one that it runs on.
+    // In the lab secrets are made up, and no machine is the one that it runs on.
+    if !arguments.lab && !arguments.rehearsal {
         found.is_hindered(driving::obstacles_here(code));
+        found.is_hindered(rehearsal::obstacles(code, &found.messages()));
     }
     match arguments.format {
-        Format::Text => terminal.write(&found.text()),
-        Format::Json => terminal.json(&found.json()),
+        Format::Text if !arguments.rehearsal => terminal.write(&found.text()),
+        _ => terminal.json(&found.json()),
     }
     Ok(if found.is_ready() { GOOD } else { NOT_READY })
 }

@@ -56,6 +56,12 @@ pub(super) fn is_installed() -> bool {
     Units::here().is_ok_and(|units| units.path("timer").is_file())
 }
 
+/// The text of the installed service.
+pub(super) fn installed() -> Option<String> {
+    let units = Units::here().ok().filter(|units| units.path("timer").is_file())?;
+    fs::read_to_string(units.path("service")).ok()
+}
+
 impl Units {
     /// Those of the user who runs this.
     fn here() -> Result<Units, String> {
@@ -147,4 +153,18 @@ impl Units {
 /// A word of a unit file (systemd.syntax(7)).
 fn quoted(word: &str) -> String {
     format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%"))
+}
+
+/// The first word of a line that [`quoted`] made.
+pub(super) fn unquoted(line: &str) -> Option<String> {
+    let mut chars = line.strip_prefix('"')?.chars();
+    let mut word = String::new();
+    loop {
+        match chars.next()? {
+            '"' => return Some(word),
+            '\\' => word.push(chars.next()?),
+            '%' => word.extend(chars.next()),
+            other => word.push(other),
+        }
+    }
 }

@@ -132,6 +132,12 @@ impl Preflight {
         self.problems.extend(sentences.into_iter().map(|message| Problem { word: "this machine", message }));
     }
 
+    /// All that stands against the plan, in the words that say it.
+    pub fn messages(&self) -> Vec<&str> {
+        let rows = self.targets.iter().chain(&self.hosts).flat_map(|row| &row.problems);
+        rows.chain(&self.problems).map(|problem| problem.message.as_str()).collect()
+    }
+
     /// Whether the plan could start now for every target.
     pub fn is_ready(&self) -> bool {
         self.problems.is_empty() && self.targets.iter().chain(&self.hosts).all(Row::is_ready)
