@@ -66,6 +66,16 @@ fn only_hosts_that_the_file_is_about_may_have_it_there() {
 }
 
 #[test]
+fn what_is_missing_is_not_to_be_written_into_an_encrypted_file() {
+    let site = site("beside", "on guest stdin $vault_token: wc -c\non pve: qm reboot $vmid\n")
+        .with("inventory/hosts.yml", "all: {vars: {hypervisor: pve}, hosts: {pve: , pbs: }}\n")
+        .with("inventory/host_vars/pbs/vault.yml", VAULT);
+    let said = site.hostler("check a.plan --target pbs --vault-password-file password.txt");
+    assert_eq!(said.codes(), ["inventory/missing-variable"], "{}", said.err);
+    assert!(said.sentences().contains("write `vmid: 101` into `inventory/host_vars/pbs/main.yml`"), "{}", said.err);
+}
+
+#[test]
 fn a_slip_is_a_slip_although_there_is_a_vault() {
     let site = site("slip", "on pve: qm reboot $vmidd\n");
     assert_eq!(site.hostler("check a.plan --target pbs").codes(), ["name/unknown-value"]);

@@ -189,12 +189,13 @@ fn assemble(model: &Model, bases: &Bases, request: &Request<'_>, reading: &mut R
 
 fn host(name: &str, data: &HostData, found: HostVars, bases: &Bases, request: &Request<'_>) -> Host {
     // The first file that is there is the most general of the host's own; a variable is not added to an encrypted one
-    // where there is another.
-    let plain = found.own_files.iter().find(|file| !file.encrypted);
-    let own = plain.or(found.own_files.first());
-    let own_file = match own {
-        Some(file) => file.path.clone(),
-        None => {
+    // where another can stand beside it.
+    let is_alone = |path: &str| folder(path).ends_with(Whose::Host.folder());
+    let own = found.own_files.iter().find(|file| !file.encrypted || is_alone(&file.path));
+    let own_file = match (own, found.own_files.first()) {
+        (Some(file), _) => file.path.clone(),
+        (None, Some(encrypted)) => join(folder(&encrypted.path), "main.yml"),
+        (None, None) => {
             let source = request.sources.get(data.request).map_or("", String::as_str);
             let base = if bases.inventory.iter().any(|base| base == source) { source } else { folder(source) };
             join(&join(base, Whose::Host.folder()), &format!("{name}.yml"))
