@@ -5,9 +5,10 @@
 mod here;
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use here::{Site, ended};
@@ -284,4 +285,89 @@ fn a_run_whose_folder_is_gone_goes_on_without_it() {
     let (code, out) = site.ask(&["resume"]);
     assert_eq!(code, 0, "{out}");
     assert!(out.contains("can not be entered") && out.contains("end = reached"), "{out}");
+}
+
+/// A folder for journals on a file system of its own, which is seen by what this runs and gone with it.
+struct SmallDisk {
+    holder: Child,
+    folder: PathBuf,
+}
+
+impl SmallDisk {
+    fn new(site: &Site, size: &str) -> SmallDisk {
+        let folder = site.folder.join("state");
+        fs::create_dir_all(&folder).unwrap();
+        let line = format!("mount -t tmpfs -o mode=0700,size={size} state \"$0\" && echo && exec cat");
+        let mut holder = Command::new("unshare");
+        holder.args(["--mount", "sh", "-c", &line]).arg(&folder).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut holder = holder.spawn().unwrap();
+        let mut newline = [0];
+        holder.stdout.as_mut().unwrap().read_exact(&mut newline).expect("a file system can be mounted by root only");
+        SmallDisk { holder, folder }
+    }
+
+    /// A command that sees it.
+    fn inside(&self, plain: &Command) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg("--mount").args(["-t", &self.holder.id().to_string(), "--"]);
+        command.arg(plain.get_program()).args(plain.get_args()).current_dir(plain.get_current_dir().unwrap());
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn ask(&self, site: &Site, arguments: &[&str]) -> (i32, String) {
+        // `nsenter` changes the working directory to that of its namespace's root.
+        let plain = site.hostler(arguments);
+        let mut command = Command::new("env");
+        command.arg(format!("--chdir={}", site.folder.display())).arg(plain.get_program()).args(plain.get_args());
+        command.current_dir(&site.folder).env("XDG_STATE_HOME", &self.folder);
+        ended(self.inside(&command).output().unwrap())
+    }
+
+    fn grows(&self, size: &str) {
+        let mut command = Command::new("mount");
+        command.args(["-o", &format!("remount,size={size}")]).arg(&self.folder).current_dir("/");
+        assert!(self.inside(&command).status().unwrap().success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_at_any_point_stops_the_run_and_loses_nothing() {
+    const COMMANDS: usize = 12;
+    let mut stopped_at = std::collections::BTreeSet::new();
+    for size in [64, 200, 280, 360, 440, 520] {
+        let site = Site::new(&format!("full-{size}"), "");
+        let file = site.folder.join("begun").display().to_string();
+        let command = format!("  on guest: sh 'echo x >>{file}; head -c 20000 /dev/zero | tr \"\\0\" a'\n");
+        let plan = format!("edition 2026\n\nplan full for guest in me {{\n{}}}\n", command.repeat(COMMANDS));
+        fs::write(site.folder.join("full.plan"), plan).unwrap();
+        let disk = SmallDisk::new(&site, &format!("{size}k"));
+        let (code, out) = disk.ask(&site, &["run", "full.plan"]);
+        let begun = lines(&site, "begun");
+        stopped_at.insert(begun);
+        if begun == 0 {
+            assert!(matches!(code, 2 | 3) && out.contains("the journal can not be written"), "{size}: {out}");
+        } else {
+            assert_eq!(code, 3, "{size}: {out}");
+            assert!(out.contains("the journal can not be written: database or disk is full"), "{size}: {out}");
+            assert!(out.contains("write `hostler resume"), "{size}: {out}");
+        }
+        disk.grows("64m");
+        let (code, out) = match code {
+            2 => disk.ask(&site, &["run", "full.plan"]),
+            _ => disk.ask(&site, &["resume"]),
+        };
+        assert_eq!(code, 0, "{size}: {out}");
+        assert_eq!(lines(&site, "begun"), COMMANDS, "{size}: {out}");
+        assert_eq!(disk.ask(&site, &["journal", "verify"]).0, 0);
+    }
+    assert!(stopped_at.len() > 3, "the disk was full at different points: {stopped_at:?}");
 }
