@@ -228,3 +228,35 @@ fn a_preflight_rehearses_what_the_service_does_after_the_boot() {
     let out = preflight(&["--vault-password-file", &named]);
     assert!(out.contains("which is not there"), "{out}");
 }
+
+#[test]
+fn a_controller_that_was_stopped_past_its_lease_is_refused_by_the_host() {
+    let site = Site::new();
+    let mut child = site.command(&["run", "-e", CARD, "--target", "pbs"]).spawn().unwrap();
+    let pid = Pid::from_raw(child.id() as i32);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("✓ identity")));
+    kill(pid, Signal::SIGSTOP).unwrap();
+    assert_eq!(reboots(&site), 0, "it was stopped too late");
+
+    let other = site.hostler(&["run", "-e", CARD, "--target", "pbs"]);
+    assert_eq!(other.code, 1, "{}", other.out);
+    assert!(other.out.contains("is held by"), "{}", other.out);
+
+    // Two minutes later by the host's clock: its claim was made, and renewed, that much earlier.
+    let node = site.bed.node("pve");
+    node.exec(
+        "cd /var/lib/hostler/guests/pbs; for f in claim.* lease.*; do [ ! -e $f ] || { read -r b t rest <$f; echo \"$b $((t - 12100)) $rest\" >$f.new; mv $f.new $f; }; done",
+    );
+    let other = site.hostler(&["run", "-e", CARD, "--target", "pbs"]);
+    assert_eq!(other.code, 0, "{}", other.out);
+    assert_eq!(reboots(&site), 1);
+
+    kill(pid, Signal::SIGCONT).unwrap();
+    let said: Vec<String> = lines.collect();
+    let said = said.join("\n");
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{said}");
+    assert!(said.contains("REFUSED") && said.contains("this command was not started"), "{said}");
+    assert_eq!(reboots(&site), 1, "{said}");
+    assert_eq!(node.exec("ls /var/lib/hostler/guests/pbs | grep -x on || true"), "", "nothing watches over it");
+}
