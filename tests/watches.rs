@@ -105,6 +105,20 @@ async fn a_guest_that_goes_off_late_is_started() {
 }
 
 #[tokio::test]
+async fn a_look_that_hangs_is_ended() {
+    for shell in ["dash", "busybox"] {
+        let (bed, hosts) = site(shell, &format!("{FAST} most=0.2"));
+        let node = bed.node("pve");
+        let hangs = "[ -e /root/hung ] || { : >/root/hung; sleep 3000; }\n";
+        let watch = Watch { look: format!("{hangs}{}", watch("1", 0).look), ..watch("1", 0) };
+        hosts.watch(&watch).await.unwrap();
+        eventually("its start", || woken(node) == WOKEN).await;
+        assert!(node.read("root/looked").starts_with("odd\n"), "{shell}");
+        all_quiet(node).await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_locked_or_elsewhere_is_not_started_before_that_is_over() {
     for shell in ["dash", "busybox"] {
         let (bed, hosts) = site(shell, LONG);

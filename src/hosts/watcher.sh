@@ -32,9 +32,14 @@ if [ $# -lt 3 ]; then
   exit
 fi
 g=$S/guests/$3
-# The first look after the bound, the pause between two, how long a guest that runs is looked at, and one that is off.
-grace=6000 pause=60 late=360000 longest=8640000
+# The first look after the bound, the pause between two, how long a guest that runs is looked at, and one that is off;
+# and how long a look may take, in seconds.
+grace=6000 pause=60 late=360000 longest=8640000 most=60
 #point pace
+
+# What ends a look that hangs: a storage or cluster file system can. Older programs of that name want other words.
+ends="timeout -s KILL $most"
+$ends true 2>/dev/null || ends=
 
 # me: sets me to the process that asks.
 me() {
@@ -54,7 +59,7 @@ mine() {
 look() {
   seen=odd
   value "$look"
-  v=$(sh -c "$v" look "$guest" </dev/null 2>/dev/null) || return
+  v=$($ends sh -c "$v" look "$guest" </dev/null 2>/dev/null) || return
   found=no lock= power=
   while IFS='=' read -r x y; do
     case $x in
