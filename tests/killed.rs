@@ -22,6 +22,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use pve::{CARD, Site};
+use support::until;
 
 /// The lines of a run at which its controller is killed: as soon as one has been printed. What follows is under way.
 const MOMENTS: [&str; 8] = [
@@ -243,11 +244,7 @@ fn a_controller_that_was_stopped_past_its_lease_is_refused_by_the_host() {
     assert_eq!(other.code, 1, "{}", other.out);
     assert!(other.out.contains("is held by"), "{}", other.out);
 
-    // Two minutes later by the host's clock: its claim was made, and renewed, that much earlier.
-    let node = site.bed.node("pve");
-    node.exec(
-        "cd /var/lib/hostler/guests/pbs; for f in claim.* lease.*; do [ ! -e $f ] || { read -r b t rest <$f; echo \"$b $((t - 12100)) $rest\" >$f.new; mv $f.new $f; }; done",
-    );
+    two_minutes_later(&site);
     let other = site.hostler(&["run", "-e", CARD, "--target", "pbs"]);
     assert_eq!(other.code, 0, "{}", other.out);
     assert_eq!(reboots(&site), 1);
@@ -258,5 +255,38 @@ fn a_controller_that_was_stopped_past_its_lease_is_refused_by_the_host() {
     assert_eq!(child.wait().unwrap().code(), Some(1), "{said}");
     assert!(said.contains("REFUSED") && said.contains("this command was not started"), "{said}");
     assert_eq!(reboots(&site), 1, "{said}");
+    let node = site.bed.node("pve");
     assert_eq!(node.exec("ls /var/lib/hostler/guests/pbs | grep -x on || true"), "", "nothing watches over it");
+}
+
+/// By the hypervisor's clock: what was claimed there, and renewed, was so that much earlier.
+fn two_minutes_later(site: &Site) {
+    site.bed.node("pve").exec(
+        "cd /var/lib/hostler/guests/pbs; for f in claim.* lease.*; do [ ! -e $f ] || { read -r b t rest <$f; echo \"$b $((t - 12100)) $rest\" >$f.new; mv $f.new $f; }; done",
+    );
+}
+
+#[test]
+fn nor_does_it_change_anything_in_the_guest() {
+    let site = Site::new();
+    let plan = format!(
+        "on guest: touch /root/one; await file(guest, \"/root/go\") within 10m every 1s; on guest: touch /root/two; {CARD}"
+    );
+    let mut child = site.command(&["run", "-e", &plan, "--target", "pbs"]).spawn().unwrap();
+    let pid = Pid::from_raw(child.id() as i32);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let guest = site.bed.node("pbs");
+    until("the first command", || guest.path.join("root/one").exists());
+    kill(pid, Signal::SIGSTOP).unwrap();
+    two_minutes_later(&site);
+    let other = site.hostler(&["run", "-e", CARD, "--target", "pbs"]);
+    assert_eq!(other.code, 0, "{}", other.out);
+    guest.write("root/go", "");
+    kill(pid, Signal::SIGCONT).unwrap();
+    let said: Vec<String> = lines.by_ref().collect();
+    let said = said.join("\n");
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{said}");
+    assert!(said.contains("is held by") && said.contains("this command was not started"), "{said}");
+    assert!(!guest.path.join("root/two").exists(), "{said}");
+    assert_eq!(reboots(&site), 1, "{said}");
 }

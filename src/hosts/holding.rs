@@ -38,6 +38,8 @@ type Place = Arc<tokio::sync::Mutex<Option<Held>>>;
 struct Held {
     claim: request::Claim,
     token: u64,
+    /// Up to when it holds for sure, as far as the renewals that were answered say.
+    until: Arc<Mutex<Instant>>,
     renewing: JoinHandle<()>,
 }
 
@@ -81,6 +83,7 @@ impl Holding {
         let claim = self.asked(claim);
         let deadline = Instant::now() + LAST_MOMENTS;
         loop {
+            let asked = Instant::now();
             match self.hosts.claim(&claim).await? {
                 Claimed::Held(holder) => return Ok(machine::Claimed::Held(holder.to_string())),
                 // What this run began goes on under its own name. What another began may be over in a moment: a
@@ -93,8 +96,9 @@ impl Holding {
                     tokio::time::sleep(MOMENT).await;
                 }
                 Claimed::Granted { token, .. } => {
-                    let renewing = tokio::spawn(renew(self.hosts.clone(), claim.clone(), token));
-                    *held = Some(Held { claim, token, renewing });
+                    let until = Arc::new(Mutex::new(asked + LEASE));
+                    let renewing = tokio::spawn(renew(self.hosts.clone(), claim.clone(), token, until.clone()));
+                    *held = Some(Held { claim, token, until, renewing });
                     return Ok(machine::Claimed::Granted);
                 }
             }
@@ -112,21 +116,43 @@ impl Holding {
         }
     }
 
-    /// The token under which an operation on a subject is asked for: of the claim that is kept where it is started. 0
-    /// where the claim is kept elsewhere; the numbers of one place say nothing at another.
-    pub(super) async fn token(&self, host: &str, user: Option<&str>, subject: &str) -> u64 {
-        let here = |claim: &machine::Claim| claim.subject == subject && claim.host == host;
-        let places: Vec<(machine::Claim, Place)> =
-            self.claims().iter().filter(|(claim, _)| here(claim)).map(|(c, p)| (c.clone(), p.clone())).collect();
-        for (claim, place) in places {
+    /// The token under which an operation is asked for: of the claim on its subject, where that is kept in the spool
+    /// in which it is started. The numbers of one spool say nothing in another, so elsewhere it is 0, and whoever keeps
+    /// the claim is asked first whether it holds: this process may have stood still since it was renewed.
+    ///
+    /// # Errors
+    /// When somebody else holds the subject by now, or that can not be told.
+    pub(super) async fn token(&self, host: &str, user: Option<&str>, subject: &str) -> Result<u64, Trouble> {
+        let of_subject = |(claim, place): (&machine::Claim, &Place)| {
+            (claim.subject == subject).then(|| (claim.clone(), place.clone()))
+        };
+        let claims: Vec<(machine::Claim, Place)> = self.claims().iter().filter_map(of_subject).collect();
+        for (claim, place) in claims {
+            if let machine::Claimed::Held(who) = self.hold(&claim, &place).await? {
+                return Err(held(&claim.host, subject, &who));
+            }
             let asked = self.asked(&claim);
-            let keeps = self.hosts.acts_as(host, asked.user.as_deref()).await;
-            if keeps.is_ok() && keeps == self.hosts.acts_as(host, user).await {
-                let _ = self.hold(&claim, &place).await;
-                return place.lock().await.as_ref().map_or(0, |held| held.token);
+            let acts = |user| self.hosts.acts_as(host, user);
+            if claim.host == host && acts(asked.user.as_deref()).await? == acts(user).await? {
+                return Ok(place.lock().await.as_ref().map_or(0, |held| held.token));
+            }
+            if let Some(held) = &*place.lock().await {
+                self.confirm(held).await?;
             }
         }
-        0
+        Ok(0)
+    }
+
+    /// That a claim holds now.
+    async fn confirm(&self, of: &Held) -> Result<(), Trouble> {
+        let Held { claim, token, until, .. } = of;
+        match self.hosts.renew(claim, *token).await {
+            Ok(Renewed::Kept) => Ok(()),
+            Ok(Renewed::Lost(holder)) => Err(held(&claim.host, &claim.subject, &holder.to_string())),
+            // Nobody else can have it before its lease is over.
+            Err(_) if Instant::now() < *locked(until) => Ok(()),
+            Err(trouble) => Err(trouble),
+        }
     }
 
     /// Gives a claim back, also one that the run made when another process drove it. What can not be given back now is
@@ -187,17 +213,29 @@ impl Holding {
     }
 
     fn claims(&self) -> MutexGuard<'_, BTreeMap<machine::Claim, Place>> {
-        // Nothing panics while it holds the lock, and the map is whole between any two statements.
-        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.claims)
     }
 }
 
+/// Nothing panics while it holds one of these locks, and what is in it is whole between any two statements.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn held(host: &str, subject: &str, who: &str) -> Trouble {
+    let why = format!("`{subject}` is held by {who}; this command was not started.");
+    Trouble::Refused { host: host.to_string(), why }
+}
+
 /// Until it is lost to somebody else: what is asked for under it is refused then.
-async fn renew(hosts: Arc<Hosts>, claim: request::Claim, token: u64) {
+async fn renew(hosts: Arc<Hosts>, claim: request::Claim, token: u64, until: Arc<Mutex<Instant>>) {
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
-        if let Ok(Renewed::Lost(_)) = hosts.renew(&claim, token).await {
-            return;
+        let asked = Instant::now();
+        match hosts.renew(&claim, token).await {
+            Ok(Renewed::Kept) => *locked(&until) = asked + LEASE,
+            Ok(Renewed::Lost(_)) => return,
+            Err(_) => {}
         }
     }
 }

@@ -93,6 +93,19 @@ impl Hosts {
         work.carry_out(session).await
     }
 
+    /// Starts nothing any more of an operation that may have been sent before: what became of it, or why it was not
+    /// started.
+    pub(super) async fn given_up(&self, request: &Request, why: &str) -> (Result<Reply, Trouble>, Option<GoesOn>) {
+        match (self.endpoint(&request.host), &request.operation) {
+            (Ok(endpoint), Some(operation)) => {
+                let work = Work { hosts: self, request, operation, endpoint, turn: None, started: Instant::now() };
+                work.not_started(why).await
+            }
+            (Err(trouble), _) => (Err(trouble), None),
+            (_, None) => (Err(Trouble::Refused { host: request.host.clone(), why: why.to_string() }), None),
+        }
+    }
+
     /// Waits for the end of what went on, over new connections where the old one ends.
     ///
     /// # Errors

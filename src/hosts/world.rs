@@ -136,11 +136,24 @@ impl HostsWorld {
                     return;
                 }
             };
+            let mut given_up = None;
             if let Some(operation) = &mut request.operation {
                 operation.again = again;
-                operation.token = holding.token(&request.host, request.user.as_deref(), &operation.subject).await;
+                match holding.token(&request.host, request.user.as_deref(), &operation.subject).await {
+                    Ok(token) => operation.token = token,
+                    Err(request::Trouble::Refused { why, .. }) if again => given_up = Some(why),
+                    // Its host says what became of it, when it can be asked again.
+                    Err(_) if again => {}
+                    Err(why) => {
+                        say(Answer::Ran(Err(trouble(why))), false, None);
+                        return;
+                    }
+                }
             }
-            let (result, left) = hosts.run_or_leave(&request).await;
+            let (result, left) = match given_up {
+                Some(why) => hosts.given_up(&request, &why).await,
+                None => hosts.run_or_leave(&request).await,
+            };
             let kept = |request: &Request| request.operation.is_some().then(|| Box::new(request.clone()));
             let reply = |given| reply(given, &secrets);
             let answer = Answer::Ran(result.map(reply).map_err(trouble));
