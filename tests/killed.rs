@@ -290,3 +290,29 @@ fn nor_does_it_change_anything_in_the_guest() {
     assert!(!guest.path.join("root/two").exists(), "{said}");
     assert_eq!(reboots(&site), 1, "{said}");
 }
+
+#[test]
+fn a_lock_is_kept_where_the_site_says_for_every_machine_that_runs_plans() {
+    let site = Site::new();
+    let plan =
+        "plan p for guest in pbs\n  lock \"night\"\n{\n  await file(guest, \"/root/go\") within 10m every 1s\n}\n";
+    fs::write(site.folder.join("p.plan"), plan).unwrap();
+    fs::write(site.folder.join("hostler.toml"), "lock_host = \"pve2\"\n").unwrap();
+    let refused = site.hostler(&["run", "p.plan"]);
+    assert_eq!(refused.code, 2, "{}", refused.out);
+    assert!(refused.out.contains("`lock_host` names `pve2`, which is no host of the inventory"), "{}", refused.out);
+
+    fs::write(site.folder.join("hostler.toml"), "lock_host = \"pve\"\n").unwrap();
+    let mut first = site.command(&["run", "p.plan"]).spawn().unwrap();
+    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let id = lines.next().unwrap().strip_prefix("Run ").unwrap().to_string();
+    let kept = site.bed.node("pve").path.join("lib/hostler/guests/lock=2fnight/claim.1000000001");
+    until("the lock", || kept.exists());
+    let second = site.hostler(&["run", "p.plan"]);
+    assert_eq!(second.code, 1, "{}", second.out);
+    assert!(second.out.contains("the lock \"night\" is held by") && second.out.contains(&id), "{}", second.out);
+    site.bed.node("pbs").write("root/go", "");
+    lines.for_each(drop);
+    assert!(first.wait().unwrap().success());
+    assert_eq!(site.hostler(&["run", "p.plan"]).code, 0);
+}

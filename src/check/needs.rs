@@ -97,12 +97,22 @@ impl Findings {
 
 impl<'a> Checker<'a> {
     /// Holds a plan's body against its targets. Answers to which hosts it opens connections, and the users there.
-    pub(super) fn hold_against(&mut self, body: ProcId, targets: &[String]) -> IndexMap<String, Vec<String>> {
+    ///
+    /// `lock` is the host that keeps its locks, and the clause that names them.
+    pub(super) fn hold_against(
+        &mut self,
+        body: ProcId,
+        targets: &[String],
+        lock: Option<(String, Span)>,
+    ) -> IndexMap<String, Vec<String>> {
         self.infer_hypervisor(body, targets);
         let mut visit = Visit::default();
         let subjects = visit.list(targets.to_vec());
         self.visit(body, subjects, None, &mut visit);
         let mut findings = visit.findings;
+        if let Some((host, at)) = lock {
+            findings.reached.entry(host).or_insert_with(|| Reached::at(at));
+        }
         let reached = std::mem::take(&mut findings.reached);
         self.report_findings(findings);
         self.hold_connections(targets, &reached);

@@ -18,6 +18,8 @@ pub(super) struct Draft {
     defaults: IndexMap<String, Value>,
     /// Where its window stands.
     window: Option<Span>,
+    /// Where its locks are named.
+    lock: Option<Span>,
     /// Whether it was asked for, or is only run by one that was.
     asked: bool,
 }
@@ -119,7 +121,7 @@ impl Checker<'_> {
             verify: false,
             reaches: IndexMap::new(),
         };
-        Draft { plan, defaults: IndexMap::new(), window: None, asked: true }
+        Draft { plan, defaults: IndexMap::new(), window: None, lock: None, asked: true }
     }
 
     fn keep(&mut self, id: ProcId, proc: Proc, facts: super::ProcFacts) {
@@ -212,7 +214,9 @@ impl Checker<'_> {
             verify: false,
             reaches: IndexMap::new(),
         };
-        Draft { plan: plan_out, defaults, window: window.map(|clause| clause.span), asked }
+        let lock = plan.clauses.iter().find(|clause| matches!(clause.kind, ClauseKind::Lock(_)));
+        let (window, lock) = (window.map(|clause| clause.span), lock.map(|clause| clause.span));
+        Draft { plan: plan_out, defaults, window, lock, asked }
     }
 
     /// Holds each plan against its targets. Nothing is answered where an error was found.
@@ -220,7 +224,8 @@ impl Checker<'_> {
         // A statement that could not be read may be the very one that starts the guest.
         let readable = !self.problems.has_errors();
         for draft in &mut drafts {
-            draft.plan.reaches = self.hold_against(draft.plan.body, &draft.plan.targets);
+            let lock = draft.lock.and_then(|at| Some((self.site.lock_host.clone()?, at)));
+            draft.plan.reaches = self.hold_against(draft.plan.body, &draft.plan.targets, lock);
         }
         if readable {
             self.walk_plans(&mut drafts);
@@ -378,6 +383,7 @@ impl Checker<'_> {
             drivers,
             hosts,
             controller: self.site.controller.clone(),
+            lock_host: self.site.lock_host.clone(),
         }
     }
 

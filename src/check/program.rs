@@ -21,6 +21,8 @@ pub struct Program {
     pub hosts: IndexMap<String, HostFacts>,
     /// The inventory's name of the machine that runs the plan, where it is known.
     pub controller: Option<String>,
+    /// The host that keeps the locks of plans, where that is another.
+    pub lock_host: Option<String>,
 }
 
 /// An index into [`Program::procs`].

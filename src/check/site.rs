@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 pub struct Site {
     /// The inventory host that runs the plans.
     pub controller: Option<String>,
+    /// The inventory host that keeps the locks of plans.
+    pub lock_host: Option<String>,
     /// An IANA time zone, for windows.
     pub timezone: Option<String>,
     /// The hypervisor of hosts that name none.

@@ -30,6 +30,8 @@ struct File {
     #[serde(default)]
     controller: Option<String>,
     #[serde(default)]
+    lock_host: Option<toml::Spanned<String>>,
+    #[serde(default)]
     timezone: Option<String>,
     #[serde(default)]
     inventory: Option<OneOrMany>,
@@ -96,7 +98,7 @@ pub(crate) fn load(
     problems: &mut Problems,
 ) -> Loaded {
     let folder = folder(arguments, plans.first().map(String::as_str));
-    let file = read_file(&join(&folder, "hostler.toml"), sources, problems);
+    let (file, base) = read_file(&join(&folder, "hostler.toml"), sources, problems);
     let mut paths = arguments.inventory.clone();
     if paths.is_empty() {
         paths = match file.inventory {
@@ -117,8 +119,18 @@ pub(crate) fn load(
     let vault = vault_keys(arguments, setting, &programs, problems);
     let request = inventory::Request { sources: &paths, beside: &beside, vault: &vault, programs: &programs };
     let inventory = inventory::load(&Disk, &request, sources, problems);
-    let site =
-        Site { controller: file.controller, timezone: file.timezone, hypervisor: file.hypervisor, notify: file.notify };
+    if let Some(host) = file.lock_host.as_ref().filter(|host| !inventory.hosts.contains_key(host.as_ref().as_str())) {
+        let message = format!("`lock_host` names `{}`, which is no host of the inventory", host.as_ref());
+        let help = "name the host that keeps the locks of plans; a hypervisor that every controller reaches will do";
+        problems.push(Diagnostic::error("site/bad-setting", at(base, host.span()), message).help(help));
+    }
+    let site = Site {
+        controller: file.controller,
+        lock_host: file.lock_host.map(toml::Spanned::into_inner),
+        timezone: file.timezone,
+        hypervisor: file.hypervisor,
+        notify: file.notify,
+    };
     Loaded { site, inventory, vault }
 }
 
@@ -154,18 +166,22 @@ fn vault_keys(
     keys
 }
 
-fn read_file(path: &str, sources: &mut Sources, problems: &mut Problems) -> File {
+fn at(base: u32, range: std::ops::Range<usize>) -> Span {
+    Span::new(base + range.start as u32, base + range.end as u32)
+}
+
+/// The file, and where its text begins.
+fn read_file(path: &str, sources: &mut Sources, problems: &mut Problems) -> (File, u32) {
     let bytes = match Disk.read(path) {
         Ok(Some(bytes)) => bytes,
-        Ok(None) => return File::default(),
+        Ok(None) => return (File::default(), 0),
         Err(error) => {
             problems.push(Diagnostic::nowhere("site/unreadable", error.to_string()));
-            return File::default();
+            return (File::default(), 0);
         }
     };
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let base = sources.add(path, &text).start;
-    let at = |range: std::ops::Range<usize>| Span::new(base + range.start as u32, base + range.end as u32);
     match toml::from_str::<File>(&text) {
         Ok(file) => {
             if let Some(edition) = &file.edition
@@ -173,19 +189,19 @@ fn read_file(path: &str, sources: &mut Sources, problems: &mut Problems) -> File
             {
                 let message = format!("this program does not know edition {}", edition.get_ref());
                 problems.push(
-                    Diagnostic::error("syntax/unknown-edition", at(edition.span()), message)
+                    Diagnostic::error("syntax/unknown-edition", at(base, edition.span()), message)
                         .help("write `edition = 2026`"),
                 );
             }
-            file
+            (file, base)
         }
         Err(error) => {
-            let span = at(error.span().unwrap_or(0..0));
+            let span = at(base, error.span().unwrap_or(0..0));
             let message = error.message().lines().next().unwrap_or("this can not be read").to_string();
             problems.push(Diagnostic::error("site/bad-setting", span, message).help(
-                "the settings are `edition`, `controller`, `timezone`, `inventory`, `hypervisor`, `vault_password_file` and `[notify.NAME]`",
+                "the settings are `edition`, `controller`, `lock_host`, `timezone`, `inventory`, `hypervisor`, `vault_password_file` and `[notify.NAME]`",
             ));
-            File::default()
+            (File::default(), base)
         }
     }
 }

@@ -49,6 +49,7 @@ pub fn compile(program: &Program, sources: &Sources) -> Code {
             })
             .collect(),
         controller: program.controller.clone(),
+        lock_host: program.lock_host.clone(),
     };
     for plan in 0..code.plans.len() {
         code.plans[plan].changes = code.changes(code.plans[plan].body);

@@ -17,7 +17,8 @@ impl State {
     /// for, the instruction comes again.
     pub(super) fn claim_all(&mut self, i: usize, guest: Option<&str>, out: &mut Stepped) {
         let header = &self.code.plans[self.runs[self.fibers[i].run].plan];
-        let here = self.code.controller.clone().unwrap_or_else(|| "controller".to_string());
+        let keeper = self.code.lock_host.as_ref().or(self.code.controller.as_ref());
+        let here = keeper.cloned().unwrap_or_else(|| "controller".to_string());
         let locks = header.schedule.locks.iter();
         let lock = |name: &String| Claim { host: here.clone(), user: None, subject: format!("{LOCK}{name}") };
         let guest = guest.filter(|_| header.changes).map(|guest| self.claim_on(i, guest));
