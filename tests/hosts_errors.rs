@@ -441,3 +441,30 @@ async fn nothing_is_left_when_the_controller_is_killed() {
     .await;
     assert_eq!(pbs.exec("ls -A /dev/shm"), "");
 }
+
+#[tokio::test]
+async fn a_host_key_that_changes_under_a_command_keeps_its_result_back_and_loses_nothing() {
+    let mut bed = Bed::new();
+    bed.start("pbs", &[("root/hold", "")]);
+    let node = bed.node("pbs");
+    let known = bed.path.join("known_hosts");
+    let right = fs::read_to_string(&known).unwrap();
+    sh(&format!("ssh-keygen -q -t ed25519 -N '' -f '{}/other'", bed.path.display()));
+    let other = fs::read_to_string(bed.path.join("other.pub")).unwrap();
+    let hosts = Hosts::new(bed.endpoints(), bed.options()).unwrap();
+    let line = "echo started >>/root/starts; while [ -e /root/hold ]; do sleep 0.05; done; echo out";
+    let request = Request { within: Duration::from_secs(4), ..changing("pbs", &["sh", "-c", line]) };
+    let (lost, ()) = tokio::join!(hosts.run(&request), async {
+        eventually("its start", || !node.read("root/starts").is_empty()).await;
+        fs::write(&known, format!("[{}]:2222 {other}", node.address)).unwrap();
+        signal("KILL", &sshds(&bed, "pbs").1);
+    });
+    let Err(Trouble::Unknown { host, why }) = lost else { panic!("{lost:?}") };
+    assert_eq!(host, "pbs");
+    assert!(why.contains("host key has changed"), "{why}");
+
+    fs::write(&known, right).unwrap();
+    fs::remove_file(node.path.join("root/hold")).unwrap();
+    assert_eq!(text(&hosts.run(&request).await.unwrap()), "out\n");
+    assert_eq!(node.read("root/starts"), "started\n");
+}
