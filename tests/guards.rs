@@ -203,6 +203,14 @@ fn a_guest_that_was_seen_to_run_is_not_off() {
 fn every_guest_of_a_loop_is_followed() {
     assert_eq!(said("for each in guests { shutdown(each)\n start(each) }"), [""; 0]);
     assert_eq!(said("for each in guests { shutdown(each) }"), ["2 power/left-off"]);
+    // All, and again all of them, in any order.
+    let down = "for each in [web, bare] { shutdown(each) }\n";
+    assert_eq!(said(&format!("{down}for each in [bare, web] {{ start(each) }}")), [""; 0]);
+    assert_eq!(said(&format!("{down}for each in guests {{ start(each) }}")), [""; 0]);
+    assert_eq!(said("shutdown(bare)\nfor each in guests { start(each) }"), [""; 0]);
+    assert_eq!(said(&format!("{down}for each in [web] {{ start(each) }}")), ["2 power/left-off"]);
+    assert_eq!(said(&format!("{down}for each in guests {{ if ssh(web) {{ start(each) }} }}")).len(), 1);
+    assert_eq!(said(&format!("{down}for each in guests {{ start(each) }}\n{down}")).len(), 1);
 }
 
 #[test]

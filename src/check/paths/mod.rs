@@ -189,6 +189,12 @@ impl Walk<'_> {
                 }
                 let failed = if list.asks() { from.clone() } else { Paths::default() };
                 let mut flow = self.rounds(steps, from, frame, Some(step.span));
+                if let Some(items) = self.items.get(&step.span).filter(|items| !items.is_empty()) {
+                    // It has gone through all of them: what is known of them is known of its items.
+                    let all =
+                        |who: &Who| self.hosts_of(who).is_some_and(|hosts| hosts.iter().all(|h| items.contains(h)));
+                    flow.next = flow.next.map(|path| path.forget(|who| *who != Who::Passed(step.span) && all(who)));
+                }
                 flow.failed.add(&failed);
                 flow
             }
@@ -246,7 +252,8 @@ impl Walk<'_> {
         let mut entry = from;
         let mut flow = Flow::default();
         for _ in 0..ROUNDS {
-            flow = self.steps(steps, entry.clone(), frame);
+            let entry_of_item = each.map_or_else(|| entry.clone(), |span| self.next_item(&entry, span));
+            flow = self.steps(steps, entry_of_item, frame);
             if let Some(span) = each {
                 flow.next = flow.next.map(|path| path.next_item(span));
             }
@@ -258,6 +265,37 @@ impl Walk<'_> {
         }
         flow.next = entry;
         flow
+    }
+
+    /// The ways into a round of a loop: its item may be one that was switched off before under another name.
+    fn next_item(&self, entry: &Paths, span: Span) -> Paths {
+        let Some(items) = self.items.get(&span) else { return entry.clone() };
+        let mut ways = Paths::default();
+        for path in entry.iter() {
+            let mut is_new = true;
+            for (who, known) in path.disrupted().filter(|(who, _)| **who != Who::Passed(span)) {
+                let Some(hosts) = self.hosts_of(who) else { continue };
+                if items.iter().any(|item| hosts.contains(item)) {
+                    let mut way = path.clone();
+                    way.set(&Who::Each(span), known.clone());
+                    ways.push(way);
+                    is_new &= !items.iter().all(|item| hosts.contains(item));
+                }
+            }
+            if is_new {
+                ways.push(path.clone());
+            }
+        }
+        ways
+    }
+
+    /// The hosts that a name stands for, where they are known.
+    fn hosts_of(&self, who: &Who) -> Option<Vec<String>> {
+        match who {
+            Who::Named(host) => Some(vec![host.clone()]),
+            Who::Passed(span) => self.items.get(span).cloned(),
+            Who::Subject | Who::Each(_) => None,
+        }
     }
 
     fn branches(&mut self, branches: &[(Expr, Vec<Step>)], otherwise: &[Step], from: Paths, frame: &mut Frame) -> Flow {

@@ -136,6 +136,16 @@ impl Path {
         });
     }
 
+    /// Those that are disrupted.
+    pub(super) fn disrupted(&self) -> impl Iterator<Item = (&Who, &Known)> {
+        self.guests.iter().filter(|(_, known)| known.disrupted)
+    }
+
+    /// Nothing is known of these any more.
+    pub(super) fn forget(&mut self, whom: impl Fn(&Who) -> bool) {
+        self.guests.retain(|who, _| !whom(who));
+    }
+
     pub(super) fn guests(&self) -> impl Iterator<Item = &Known> {
         self.guests.values()
     }
