@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
 
 use crate::check::Window;
-use crate::code::Code;
+use crate::code::{Code, duration_text};
 
 /// How many days ahead windows are looked for: one that opens once a week is found.
 const DAYS: i64 = 9;
@@ -57,6 +57,34 @@ pub(crate) fn windows(code: &Code, now: &Zoned) -> Vec<Vec<(i64, i64)>> {
         .collect()
 }
 
+/// What a person should know who looks at the plans' windows now.
+pub(crate) fn remarks(code: &Code, now: &Zoned) -> Vec<String> {
+    let remarks = code.plans.iter().filter_map(|plan| {
+        let longest = plan.targets.iter().map(String::as_str).zip(plan.longest.iter().copied());
+        remark(&plan.name, plan.schedule.window.as_ref()?, longest, now)
+    });
+    remarks.collect()
+}
+
+/// `longest` is how long each target can take, in milliseconds.
+fn remark<'a>(
+    plan: &str,
+    window: &Window,
+    mut longest: impl Iterator<Item = (&'a str, u64)>,
+    now: &Zoned,
+) -> Option<String> {
+    let (opens, closes) = intervals(window, now).into_iter().find(|(_, closes)| now < closes)?;
+    let time = |time: &Zoned| time.strftime("%a %Y-%m-%d %H:%M").to_string();
+    let its = format!("the window \"{}\" of `{plan}`", window.text);
+    if *now < opens {
+        return Some(format!("{its} is closed; it opens {}", time(&opens)));
+    }
+    let left = closes.timestamp().as_millisecond().abs_diff(now.timestamp().as_millisecond());
+    let (target, longest) = longest.find(|(_, longest)| *longest > left)?;
+    let longest = duration_text(longest);
+    Some(format!("{its} closes {}, and `{target}` can take {longest}: it would not be begun", time(&closes)))
+}
+
 /// From yesterday on: a window may have opened then. A time that a change of the clocks skips is the next that exists.
 fn intervals(window: &Window, now: &Zoned) -> Vec<(Zoned, Zoned)> {
     let mut found = Vec::new();
@@ -99,6 +127,20 @@ mod tests {
         assert_eq!(open("Sat 22:00-08:00", "2026-01-04 22:00"), Some(false));
         assert_eq!(open("Sat,Sun 22:00-08:00", "2026-01-05 03:00"), Some(true));
         assert_eq!(open("01:00-06:00", "2026-01-07 05:00"), Some(true));
+    }
+
+    #[test]
+    fn whether_a_window_is_open_now_is_said() {
+        let said = |now: &str, hours: u64| {
+            let now = time(now, &TimeZone::get("Europe/Berlin").unwrap()).unwrap();
+            let window = Window::read("Sat 22:00-08:00").unwrap();
+            remark("night", &window, [("db", 1), ("web", hours * 3_600_000)].into_iter(), &now).unwrap_or_default()
+        };
+        let its = "the window \"Sat 22:00-08:00\" of `night`";
+        assert_eq!(said("2026-01-03 12:00", 1), format!("{its} is closed; it opens Sat 2026-01-03 22:00"));
+        assert_eq!(said("2026-01-04 06:00", 1), "");
+        let late = "closes Sun 2026-01-04 08:00, and `web` can take 3h: it would not be begun";
+        assert_eq!(said("2026-01-04 06:00", 3), format!("{its} {late}"));
     }
 
     #[test]

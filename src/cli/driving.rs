@@ -12,7 +12,7 @@ use super::desk::Controller;
 use super::kept::{Kept, Owner};
 use super::terminal::Terminal;
 use super::{HANDED_OFF, UNKNOWN, endpoints, service, site};
-use crate::code::{Code, Instruction};
+use crate::code::Code;
 use crate::hosts::{Endpoint, Hosts, HostsWorld, OfRun, Options};
 use crate::journal::Journal;
 use crate::machine::{Event, Note};
@@ -176,9 +176,7 @@ impl Interrupts {
 /// What would be found out in the middle of the night is found out now: questions that nobody could answer, and
 /// secrets that are not there. `yes` answers every question.
 pub(super) fn before_the_first_connection(code: &Code, yes: bool) -> Result<(), String> {
-    let mut instructions = code.reached().into_iter().flat_map(|proc| &proc.instructions);
-    let asks = instructions.any(|instruction| matches!(instruction, Instruction::Confirm(_)));
-    if asks && !yes && !std::io::stdin().is_terminal() {
+    if code.asks_a_person() && !yes && !std::io::stdin().is_terminal() {
         return Err(
             "the plan asks a person (`confirm`), and there is no terminal to ask at; answer beforehand with `--yes`"
                 .to_string(),

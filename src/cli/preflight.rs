@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use jiff::Zoned;
+
 use super::arguments::{Format, PreflightArguments};
 use super::ready::{Ready, ready};
 use super::terminal::Terminal;
-use super::{GOOD, NOT_READY, REFUSED, driving, rehearsal, site};
+use super::{GOOD, NOT_READY, REFUSED, clock, driving, rehearsal, site};
 use crate::code::{Code, Role};
 use crate::lab::Lab;
 use crate::machine::State;
@@ -54,6 +56,13 @@ fn ask(
     if !arguments.lab && !arguments.rehearsal {
         found.is_hindered(driving::obstacles_here(code));
         found.is_hindered(rehearsal::obstacles(code, &found.messages()));
+        let zone = clock::zone(loaded.site.timezone.as_deref())?;
+        found.remarks.extend(clock::remarks(code, &Zoned::now().with_time_zone(zone)));
+        if code.asks_a_person() {
+            found
+                .remarks
+                .push("the plan asks a person (`confirm`): start it at a terminal, or with `--yes`".to_string());
+        }
     }
     match arguments.format {
         Format::Text if !arguments.rehearsal => terminal.write(&found.text()),

@@ -16,6 +16,12 @@ impl Code {
         names
     }
 
+    /// Whether the plan that runs, or what it reaches, asks a person.
+    pub fn asks_a_person(&self) -> bool {
+        let mut instructions = self.reached().into_iter().flat_map(|proc| &proc.instructions);
+        instructions.any(|instruction| matches!(instruction, I::Confirm(_)))
+    }
+
     /// The body of the plan that runs, and every procedure that it or a plan of its own can call.
     pub fn reached(&self) -> Vec<&Proc> {
         self.reached_from(self.plan().body)

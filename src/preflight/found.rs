@@ -66,6 +66,8 @@ pub struct Preflight {
     pub hosts: Vec<Row>,
     /// What stands against the plan as a whole.
     pub problems: Vec<Problem>,
+    /// What a person should know of it, and keeps nothing from starting.
+    pub remarks: Vec<String>,
 }
 
 /// What was found of one host.
@@ -124,7 +126,7 @@ impl Preflight {
         for row in &mut targets {
             row.waits_for = weighing.relies_on(&row.name).into_iter().filter(|host| not_ready.contains(host)).collect();
         }
-        Preflight { plan: code.plan().name.clone(), targets, hosts, problems }
+        Preflight { plan: code.plan().name.clone(), targets, hosts, problems, remarks: Vec::new() }
     }
 
     /// What keeps the plan from running from this machine, each as a sentence.

@@ -21,6 +21,7 @@ impl Preflight {
         for Problem { word, message } in &self.problems {
             say(word, message);
         }
+        self.remarks.iter().for_each(|remark| say("remark", remark));
         for row in self.targets.iter().chain(&self.hosts) {
             row.problems.iter().for_each(|problem| say(&row.name, &problem.message));
             row.remarks.iter().for_each(|remark| say("remark", remark));
@@ -41,7 +42,7 @@ impl Preflight {
         text
     }
 
-    /// `{plan, ready, targets: [{name, ready, facts, problems, waits_for, remarks}], hosts: [the same], problems}`.
+    /// `{plan, ready, targets: [{name, ready, facts, problems, waits_for, remarks}], hosts: [the same], problems, remarks}`.
     pub fn json(&self) -> Value {
         let row = |row: &Row| {
             json!({
@@ -59,6 +60,7 @@ impl Preflight {
             "targets": self.targets.iter().map(row).collect::<Vec<_>>(),
             "hosts": self.hosts.iter().map(row).collect::<Vec<_>>(),
             "problems": messages(&self.problems),
+            "remarks": self.remarks,
         })
     }
 }
