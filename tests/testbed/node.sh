@@ -14,6 +14,7 @@
 #   nosudo           it has no sudo
 #   hypervisor       it has a stand-in `qm`
 #   autostart        the guests that a hypervisor starts when it boots
+#   systemd          systemd is its process 1, in the cgroup that the file names; see `systemd.sh`
 set -eu
 bed=$1
 name=$2
@@ -85,6 +86,7 @@ install -m 600 "$d/hostkey" /etc/ssh/bed_hostkey
 # The first value counts, but of MaxStartups the last.
 cat >/etc/ssh/sshd_config <<EOF
 MaxStartups 1000
+$([ ! -f "$d/systemd" ] || echo UsePAM yes)
 $(cat "$d/sshd_config" 2>/dev/null || true)
 ListenAddress $(cat "$d/address"):$(cat "$d/port")
 HostKey /etc/ssh/bed_hostkey
@@ -112,9 +114,13 @@ fi
 
 # Its life hangs on standard input: a pipe whose other end the test holds, however it ends.
 exec 3<&0 </dev/null
-/usr/sbin/sshd -D -f /etc/ssh/sshd_config -E "$d/sshd.log" &
-for vm in $(cat "$d/autostart" 2>/dev/null || true); do
-  qm start "$vm"
-done
+if [ -f "$d/systemd" ]; then
+  unshare --pid --mount --fork --kill-child --mount-proc sh "$at/systemd.sh" "$bed" "$name" "$(cat "$d/systemd")" 3<&- &
+else
+  /usr/sbin/sshd -D -f /etc/ssh/sshd_config -E "$d/sshd.log" &
+  for vm in $(cat "$d/autostart" 2>/dev/null || true); do
+    qm start "$vm"
+  done
+fi
 cat <&3 >/dev/null &
 wait "$!"

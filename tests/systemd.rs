@@ -1,0 +1,199 @@
+//! What hostler leaves to systemd, with a real systemd as process 1 of a machine of the test bed. Where none can be run,
+//! the tests say so, and see that the same is true without it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test may")]
+
+mod support;
+
+use hostler::hosts::{Hosts, Operation, Watch};
+use support::systemd::{SYSTEMD, systemd_runs};
+use support::{Bed, Node, eventually, operation, text};
+
+/// A machine `pve`, and whether it has systemd.
+fn machine(more: &[(&str, &str)]) -> (Bed, bool) {
+    let with = systemd_runs();
+    let mut files = more.to_vec();
+    if with {
+        files.push(SYSTEMD);
+    }
+    let mut bed = Bed::new();
+    bed.start("pve", &files);
+    (bed, with)
+}
+
+/// Ends every ssh session of a machine, as its administrator may: all that is left of one is killed.
+async fn end_sessions(node: &Node, with: bool) {
+    if with {
+        let sessions = || node.exec("systemctl list-units --no-legend --plain 'session-*.scope'");
+        assert_ne!(sessions(), "", "sshd gives each session a scope");
+        node.exec("loginctl kill-user --signal=KILL root; loginctl terminate-user root");
+        eventually("the end of all sessions", || sessions().is_empty()).await;
+    } else {
+        node.exec("for p in $(ps -e -o pid=,args= | grep '[s]shd: root' | awk '{print $1}'); do kill -9 $p; done");
+    }
+}
+
+/// Runs until the file `go` is there.
+const LONG: &str = "cat - >/root/in; cat /proc/self/cgroup >/root/cgroup; echo \"$SECRET\" >/root/env
+    echo >>/root/starts; until [ -e /root/go ]; do sleep 0.02; done; echo done; exit 7";
+
+#[tokio::test]
+async fn an_operation_is_a_unit_that_outlives_the_session_and_tells_nobody_its_secrets() {
+    let (bed, with) = machine(&[]);
+    let node = bed.node("pve");
+    let hosts = Hosts::new(bed.endpoints(), bed.options()).unwrap();
+    let mut request = operation("pve", &["sh", "-c", LONG], "1", "web");
+    request.env.push(("SECRET".into(), "tops3cret".into()));
+    request.stdin = b"inputs3cret".to_vec();
+    let unit = format!("hostler-{}.service", request.operation.as_ref().unwrap().id);
+    let others = async {
+        eventually("its start", || node.path.join("root/starts").exists()).await;
+        if with {
+            let cgroup = node.read("root/cgroup");
+            assert!(cgroup.ends_with(&format!("0::/system.slice/{unit}\n")), "{cgroup}");
+            let shown = node.exec(&format!("systemctl show {unit}; cat /run/systemd/transient/*; ps -e -ww -o args"));
+            assert!(shown.contains("KillMode=process") && !shown.contains("s3cret"), "{shown}");
+        }
+        end_sessions(node, with).await;
+        node.write("root/go", "");
+    };
+    let (reply, ()) = tokio::join!(hosts.run(&request), others);
+    let reply = reply.unwrap();
+    assert_eq!((reply.code, text(&reply).as_str()), (7, "done\n"));
+    assert_eq!((node.read("root/env").as_str(), node.read("root/in").as_str()), ("tops3cret\n", "inputs3cret"));
+    assert_eq!(hosts.run(&request).await.unwrap().code, 7);
+    assert_eq!(node.read("root/starts"), "\n", "it was started once");
+    if with {
+        eventually("the end of the unit", || !node.output(&["systemctl", "status", &unit]).status.success()).await;
+        assert_eq!(node.exec("systemctl --failed --no-legend"), "");
+    }
+}
+
+#[tokio::test]
+async fn a_runner_that_lives_is_not_joined_by_another() {
+    let (bed, with) = machine(&[]);
+    let node = bed.node("pve");
+    let mut options = bed.options();
+    let hold = ": >/root/reached; while [ -e /root/hold ]; do sleep 0.02; done";
+    options.points = vec![("entered".to_string(), hold.to_string())];
+    let hosts = Hosts::new(bed.endpoints(), options).unwrap();
+    let request = operation("pve", &["sh", "-c", "echo >>/root/starts"], "1", "web");
+    node.write("root/hold", "");
+    let others = async {
+        eventually("the runner", || node.path.join("root/reached").exists()).await;
+        // The unit's name is taken when it is asked for again.
+        end_sessions(node, with).await;
+        let again = "ls /var/lib/hostler/ops/*/ | grep -c '^room' || true";
+        eventually("another request", || node.exec(again) != "0\n").await;
+        std::fs::remove_file(node.path.join("root/hold")).unwrap();
+    };
+    let (reply, ()) = tokio::join!(hosts.run(&request), others);
+    assert_eq!(reply.unwrap().code, 0);
+    assert_eq!(node.read("root/starts"), "\n");
+}
+
+#[tokio::test]
+async fn what_a_command_leaves_behind_goes_on() {
+    let (bed, with) = machine(&[]);
+    let node = bed.node("pve");
+    let hosts = Hosts::new(bed.endpoints(), bed.options()).unwrap();
+    let daemon = "setsid sh -c 'echo $$ >/root/pid; exec sleep infinity' </dev/null >/dev/null 2>&1 &";
+    let reply = hosts.run(&operation("pve", &["sh", "-c", daemon], "1", "web")).await.unwrap();
+    assert_eq!(reply.code, 0);
+    eventually("the daemon", || !node.read("root/pid").is_empty()).await;
+    end_sessions(node, with).await;
+    let reply = hosts.run(&operation("pve", &["sh", "-c", "kill -0 $(cat /root/pid)"], "2", "web")).await.unwrap();
+    assert_eq!(reply.code, 0, "{}", String::from_utf8_lossy(&reply.stderr));
+}
+
+/// A watch over the guest that `/root/guest` describes; its start says in which cgroup it was.
+fn watch(step: &str, bound: u64) -> Watch {
+    Watch {
+        host: "pve".into(),
+        user: None,
+        subject: "web".into(),
+        id: Operation::of_step("run", step, "pve", "web").id,
+        bound: std::time::Duration::from_millis(bound),
+        who: "run x".into(),
+        identity: "101".into(),
+        look: "cat /root/guest".into(),
+        wake: "sed -n 's/^0:://p' /proc/self/cgroup >>/root/woken\nsed -i s/stopped/running/ /root/guest".into(),
+    }
+}
+
+/// Looks at once and often.
+fn fast(bed: &Bed) -> hostler::hosts::Options {
+    let pace = ("pace".to_string(), "grace=0 pause=0.05 late=100 longest=100000".to_string());
+    hostler::hosts::Options { points: vec![pace], ..bed.options() }
+}
+
+const STOPPED: &str = "found=yes\nkind=vm\nname=web\npower=stopped\n";
+
+#[tokio::test]
+async fn a_guest_is_started_by_the_watcher_when_controller_and_session_are_gone() {
+    let (bed, with) = machine(&[]);
+    let node = bed.node("pve");
+    node.write("root/guest", &STOPPED.replace("stopped", "running"));
+    let hosts = Hosts::new(bed.endpoints(), fast(&bed)).unwrap();
+    let watch = watch("1", 3_600_000);
+    hosts.watch(&watch).await.unwrap();
+    if with {
+        let shown = node.exec(&format!("systemctl show -p ActiveState,KillMode hostler-watch-{}", watch.id));
+        assert_eq!(shown, "KillMode=process\nActiveState=active\n");
+    }
+    // Its time is over only when nobody is there any more.
+    end_sessions(node, with).await;
+    hosts.close().await;
+    node.write("root/guest", STOPPED);
+    let on = node.path.join("lib/hostler/guests/web/on");
+    let text = std::fs::read_to_string(&on).unwrap();
+    std::fs::write(&on, text.replacen(" 360000 ", " 0 ", 1)).unwrap();
+    eventually("its start", || !node.read("root/woken").is_empty()).await;
+    eventually("the end of the watch", || !on.exists()).await;
+    let woken = node.read("root/woken");
+    if with {
+        assert_eq!(woken, format!("/system.slice/hostler-watch-{}.service\n", watch.id));
+        eventually("the end of the unit", || {
+            node.exec("systemctl list-units --all --no-legend --plain 'hostler-*'").is_empty()
+        })
+        .await;
+    }
+    assert_eq!(woken.lines().count(), 1, "{woken}");
+}
+
+#[tokio::test]
+async fn a_guest_that_was_off_when_its_hypervisor_lost_its_power_is_started_after_the_boot() {
+    if !systemd_runs() {
+        // tests/watches.rs sees that the watcher goes on when the unit's command is run by hand.
+        return;
+    }
+    let (mut bed, _) = machine(&[]);
+    bed.node("pve").write("root/guest", STOPPED);
+    let hosts = Hosts::new(bed.endpoints(), fast(&bed)).unwrap();
+    hosts.watch(&watch("1", 3_600_000)).await.unwrap();
+    hosts.close().await;
+    let node = bed.node("pve");
+    assert_eq!(node.exec("systemctl is-enabled hostler-watch.service"), "enabled\n");
+    let boot = node.exec("cat /proc/sys/kernel/random/boot_id");
+    // The bound counts from the boot. The bed's machines have this machine's boot clock, so it is made to be over now.
+    let up = std::fs::read_to_string("/proc/uptime").unwrap();
+    let on = node.path.join("lib/hostler/guests/web/on");
+    let text = std::fs::read_to_string(&on).unwrap();
+    bed.kill("pve");
+    std::fs::write(&on, text.replacen(" 360000 ", &format!(" {}00 ", up.split('.').next().unwrap()), 1)).unwrap();
+    assert_eq!(bed.node("pve").read("root/woken"), "");
+    bed.reboot("pve");
+    let node = bed.node("pve");
+    assert_ne!(node.exec("cat /proc/sys/kernel/random/boot_id"), boot);
+    eventually("its start", || !node.read("root/woken").is_empty()).await;
+    assert_eq!(node.read("root/woken"), "/system.slice/hostler-watch.service\n");
+    eventually("the end of the watch", || !on.exists()).await;
+    node.until("! systemctl is-active hostler-watch.service");
+    assert_eq!(node.exec("systemctl --failed --no-legend"), "");
+
+    // The host is given back as it was.
+    let hosts = Hosts::new(bed.endpoints(), fast(&bed)).unwrap();
+    hosts.remove("pve", None).await.unwrap();
+    let left =
+        "ls -d /var/lib/hostler /etc/systemd/system/*hostler* /etc/systemd/system/*/*hostler* 2>/dev/null || true";
+    assert_eq!(node.exec(left), "");
+}
