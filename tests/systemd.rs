@@ -196,4 +196,6 @@ async fn a_guest_that_was_off_when_its_hypervisor_lost_its_power_is_started_afte
     let left =
         "ls -d /var/lib/hostler /etc/systemd/system/*hostler* /etc/systemd/system/*/*hostler* 2>/dev/null || true";
     assert_eq!(node.exec(left), "");
+    let known = "systemctl list-units --all --no-legend 'hostler*'";
+    assert_eq!(node.exec(known), "");
 }
