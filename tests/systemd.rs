@@ -139,6 +139,11 @@ async fn a_guest_is_started_by_the_watcher_when_controller_and_session_are_gone(
     if with {
         let shown = node.exec(&format!("systemctl show -p ActiveState,KillMode hostler-watch-{}", watch.id));
         assert_eq!(shown, "KillMode=process\nActiveState=active\n");
+        // One that is killed is started again.
+        let pid = || node.exec("cut -d ' ' -f 2 /var/lib/hostler/guests/web/watcher");
+        let killed = pid();
+        node.exec(&format!("kill -9 {killed}"));
+        eventually("another watcher", || pid() != killed).await;
     }
     // Its time is over only when nobody is there any more.
     end_sessions(node, with).await;
