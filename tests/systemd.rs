@@ -2,11 +2,17 @@
 //! the tests say so, and see that the same is true without it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test may")]
 
+mod pve;
 mod support;
 
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use hostler::hosts::{Hosts, Operation, Watch};
+use pve::{CARD, Site};
 use support::systemd::{SYSTEMD, systemd_runs};
-use support::{Bed, Node, eventually, operation, text};
+use support::{Bed, Node, eventually, operation, text, until};
 
 /// A machine `pve`, and whether it has systemd.
 fn machine(more: &[(&str, &str)]) -> (Bed, bool) {
@@ -84,7 +90,7 @@ async fn a_runner_that_lives_is_not_joined_by_another() {
         end_sessions(node, with).await;
         let again = "ls /var/lib/hostler/ops/*/ | grep -c '^room' || true";
         eventually("another request", || node.exec(again) != "0\n").await;
-        std::fs::remove_file(node.path.join("root/hold")).unwrap();
+        fs::remove_file(node.path.join("root/hold")).unwrap();
     };
     let (reply, ()) = tokio::join!(hosts.run(&request), others);
     assert_eq!(reply.unwrap().code, 0);
@@ -150,8 +156,8 @@ async fn a_guest_is_started_by_the_watcher_when_controller_and_session_are_gone(
     hosts.close().await;
     node.write("root/guest", STOPPED);
     let on = node.path.join("lib/hostler/guests/web/on");
-    let text = std::fs::read_to_string(&on).unwrap();
-    std::fs::write(&on, text.replacen(" 360000 ", " 0 ", 1)).unwrap();
+    let text = fs::read_to_string(&on).unwrap();
+    fs::write(&on, text.replacen(" 360000 ", " 0 ", 1)).unwrap();
     eventually("its start", || !node.read("root/woken").is_empty()).await;
     eventually("the end of the watch", || !on.exists()).await;
     let woken = node.read("root/woken");
@@ -180,11 +186,11 @@ async fn a_guest_that_was_off_when_its_hypervisor_lost_its_power_is_started_afte
     assert_eq!(node.exec("systemctl is-enabled hostler-watch.service"), "enabled\n");
     let boot = node.exec("cat /proc/sys/kernel/random/boot_id");
     // The bound counts from the boot. The bed's machines have this machine's boot clock, so it is made to be over now.
-    let up = std::fs::read_to_string("/proc/uptime").unwrap();
+    let up = fs::read_to_string("/proc/uptime").unwrap();
     let on = node.path.join("lib/hostler/guests/web/on");
-    let text = std::fs::read_to_string(&on).unwrap();
+    let text = fs::read_to_string(&on).unwrap();
     bed.kill("pve");
-    std::fs::write(&on, text.replacen(" 360000 ", &format!(" {}00 ", up.split('.').next().unwrap()), 1)).unwrap();
+    fs::write(&on, text.replacen(" 360000 ", &format!(" {}00 ", up.split('.').next().unwrap()), 1)).unwrap();
     assert_eq!(bed.node("pve").read("root/woken"), "");
     bed.reboot("pve");
     let node = bed.node("pve");
@@ -203,4 +209,154 @@ async fn a_guest_that_was_off_when_its_hypervisor_lost_its_power_is_started_afte
     assert_eq!(node.exec(left), "");
     let known = "systemctl list-units --all --no-legend 'hostler*'";
     assert_eq!(node.exec(known), "");
+}
+
+/// A hypervisor `pve` with the guest `pbs`, and `ctl`, which runs plans; both have systemd.
+struct Controlled {
+    site: Site,
+}
+
+/// Where no systemd can be run: what is true without one is in tests/killed.rs.
+fn controlled() -> Option<Controlled> {
+    systemd_runs().then(|| {
+        let mut site = Site::with(&[SYSTEMD], "vmid: 101\n");
+        site.bed.start("ctl", &[SYSTEMD, ("users", "bob:1717:/bin/sh")]);
+        // Wherever the program was built, it is within reach there.
+        fs::copy(env!("CARGO_BIN_EXE_hostler"), site.bed.path.join("hostler")).unwrap();
+        Controlled { site }
+    })
+}
+
+impl Controlled {
+    fn node(&self) -> &Node {
+        self.site.bed.node("ctl")
+    }
+
+    /// What the program's command line begins with.
+    fn hostler(&self) -> String {
+        let (bed, folder) = (self.site.bed.path.display(), self.site.folder.display());
+        format!("env --chdir={folder} HOME=/root XDG_STATE_HOME=/root/state {bed}/hostler")
+    }
+
+    fn run(&self) -> String {
+        format!("{} run -e '{CARD}' --target pbs", self.hostler())
+    }
+
+    /// Starts a service; what it prints is in `/root/out`.
+    fn service(&self, name: &str, words: &str) {
+        self.node().write("root/out", "");
+        let out = "-p StandardOutput=append:/root/out -p StandardError=append:/root/out";
+        self.node().exec(&format!("systemd-run --quiet --unit={name} {out} {words}"));
+    }
+
+    /// Waits until the service has printed it.
+    fn says(&self, line: &str) {
+        until(&format!("`{line}`"), || self.node().read("root/out").contains(line));
+    }
+
+    fn reboots(&self) -> usize {
+        self.site.calls().iter().filter(|call| call.contains("reboot")).count()
+    }
+
+    /// The scopes in which runs are.
+    fn scopes(&self) -> usize {
+        self.node().exec("systemctl list-units --all --no-legend --plain 'hostler-run-*'").lines().count()
+    }
+}
+
+#[test]
+fn whoever_stops_the_service_that_started_a_run_does_not_end_the_run() {
+    let Some(ctl) = controlled() else { return };
+    // Started by the manager itself, and by a script that it started.
+    for (name, by) in [("nightly", ""), ("runner", "sh -c '\"$@\"; echo never' sh ")] {
+        let before = ctl.reboots();
+        ctl.service(name, &format!("{by}{}", ctl.run()));
+        ctl.says("on pve: qm reboot 101");
+        ctl.node().exec(&format!("systemctl stop {name}"));
+        ctl.node().until(&format!("! systemctl is-active {name}"));
+        assert_eq!(ctl.scopes(), 1);
+        ctl.says("guest  result");
+        until("the end of the scope", || ctl.scopes() == 0);
+        let out = ctl.node().read("root/out");
+        assert!(out.contains("✓ verified: new boot") && !out.contains("warning") && !out.contains("never"), "{out}");
+        assert_eq!(ctl.reboots(), before + 1);
+    }
+}
+
+#[test]
+fn a_plan_may_stop_the_service_that_started_it() {
+    let Some(ctl) = controlled() else { return };
+    fs::write(ctl.site.folder.join("inventory/ctl.ini"), "ctl ansible_connection=local\n").unwrap();
+    let plan = "on guest: systemctl stop nightly; on guest: touch /root/end";
+    ctl.service("nightly", &format!("{} run -e '{plan}' --target ctl", ctl.hostler()));
+    ctl.says("ctl    done");
+    assert!(ctl.node().path.join("root/end").exists());
+    ctl.node().until("! systemctl is-active nightly");
+}
+
+#[test]
+fn a_service_ends_as_its_run_does() {
+    let Some(ctl) = controlled() else { return };
+    let hostler = ctl.hostler();
+    for (plan, code) in [("on guest reading: true", "0"), ("on guest reading: false", "1"), ("nonsense", "2")] {
+        ctl.service("nightly", &format!("-p RemainAfterExit=yes {hostler} run -e '{plan}' --target pbs"));
+        ctl.node().until("! systemctl show -p SubState nightly | grep -q running");
+        let status = ctl.node().exec("systemctl show -p ExecMainStatus --value nightly");
+        assert_eq!(status, format!("{code}\n"), "{}", ctl.node().read("root/out"));
+        ctl.node().exec("systemctl stop nightly; systemctl reset-failed");
+        assert_eq!(ctl.scopes(), 0);
+    }
+}
+
+#[test]
+fn a_run_leaves_the_service_of_a_users_own_manager_too() {
+    let Some(ctl) = controlled() else { return };
+    let node = ctl.node();
+    for (file, text) in [("inventory/hosts.ini", "here ansible_connection=local\n"), ("hold", "")] {
+        node.write(&format!("home/bob/{file}"), text);
+    }
+    let wait = "while [ -e hold ]; do sleep 0.02; done; cat /proc/self/cgroup; echo >end";
+    node.write("home/bob/wait", &format!("cd /home/bob\n{wait}\n"));
+    let bed = ctl.site.bed.path.display();
+    node.exec(&format!("chown -R bob:bob /home/bob; chmod 755 {bed}; loginctl enable-linger bob"));
+    node.until("systemctl is-active user@1717");
+    node.until("[ -S /run/user/1717/bus ]");
+    let as_bob = "cd /home/bob; runuser -u bob -- env HOME=/home/bob XDG_RUNTIME_DIR=/run/user/1717";
+    let out = "-p StandardOutput=append:/home/bob/out -p StandardError=append:/home/bob/out";
+    let run = format!("{bed}/hostler run -e 'on guest: sh /home/bob/wait' --target here");
+    node.exec(&format!("{as_bob} systemd-run --user --quiet --unit=nightly -p WorkingDirectory=/home/bob {out} {run}"));
+    let says = |line: &str| until(&format!("`{line}`"), || node.read("home/bob/out").contains(line));
+    says("on here: sh /home/bob/wait");
+    node.exec(&format!("{as_bob} systemctl --user stop nightly"));
+    fs::remove_file(node.path.join("home/bob/hold")).unwrap();
+    says("here   done");
+    assert!(node.path.join("home/bob/end").exists());
+    assert!(!node.read("home/bob/out").contains("warning"), "{}", node.read("home/bob/out"));
+}
+
+#[test]
+fn what_runs_in_a_session_or_in_the_lab_stays_where_it_is() {
+    let Some(ctl) = controlled() else { return };
+    let ssh = format!("{}/ssh_config", ctl.site.bed.path.display());
+    let mut ssh_to = Command::new("ssh");
+    ssh_to.args(["-F", &ssh, "-p", &ctl.node().port.to_string(), "-l", "root", &ctl.node().address, &ctl.run()]);
+    let mut child = ssh_to.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("on pve: qm reboot 101")));
+    assert_eq!(ctl.scopes(), 0);
+    assert!(lines.any(|line| line.contains("✓ verified")));
+    lines.for_each(drop);
+    assert!(child.wait().unwrap().success());
+    // Without a bus nothing is asked of anybody.
+    ctl.node().exec("systemctl stop dbus.socket dbus.service");
+    ctl.service("lab", &format!("{} --lab", ctl.run()));
+    ctl.says("guest  result");
+    ctl.service("nightly", &ctl.run());
+    ctl.says("guest  result");
+    let out = ctl.node().read("root/out");
+    assert!(
+        out.starts_with("warning: the run can not leave `nightly.service`, and is ended when that is stopped: "),
+        "{out}"
+    );
+    assert!(out.contains("✓ verified: new boot"), "{out}");
 }

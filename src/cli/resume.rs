@@ -6,6 +6,7 @@ use std::process::Command;
 use super::arguments::{Format, ResolveArguments, ResumeArguments};
 use super::driving::{From, Telling, drive_kept};
 use super::kept::{Kept, Owner, Past, runs};
+use super::leaving::leave;
 use super::terminal::Terminal;
 use super::{GOOD, REFUSED, clock, site};
 use crate::diag::Problems;
@@ -84,6 +85,9 @@ fn go_on(
     terminal: &mut Terminal,
     from: impl FnOnce(&Past) -> Result<From, String>,
 ) -> Result<u8, String> {
+    if let Some(code) = leave(terminal) {
+        return Ok(code);
+    }
     // The lock first: from here on nobody else writes to it.
     let mut journal = runs.open(id, &Owner::this())?;
     let mut past = Past::read(runs, id)?;
