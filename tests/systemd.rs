@@ -259,8 +259,9 @@ impl Controlled {
     }
 
     /// The scopes in which runs are.
-    fn scopes(&self) -> usize {
-        self.node().exec("systemctl list-units --all --no-legend --plain 'hostler-run-*'").lines().count()
+    fn scopes(&self) -> Vec<String> {
+        let listed = self.node().exec("systemctl list-units --all --no-legend --plain 'hostler-run-*'");
+        listed.lines().filter_map(|line| Some(line.split_once(' ')?.0.to_string())).collect()
     }
 }
 
@@ -274,9 +275,9 @@ fn whoever_stops_the_service_that_started_a_run_does_not_end_the_run() {
         ctl.says("on pve: qm reboot 101");
         ctl.node().exec(&format!("systemctl stop {name}"));
         ctl.node().until(&format!("! systemctl is-active {name}"));
-        assert_eq!(ctl.scopes(), 1);
+        assert_eq!(ctl.scopes().len(), 1);
         ctl.says("guest  result");
-        until("the end of the scope", || ctl.scopes() == 0);
+        until("the end of the scope", || ctl.scopes().is_empty());
         let out = ctl.node().read("root/out");
         assert!(out.contains("✓ verified: new boot") && !out.contains("warning") && !out.contains("never"), "{out}");
         assert_eq!(ctl.reboots(), before + 1);
@@ -304,7 +305,7 @@ fn a_service_ends_as_its_run_does() {
         let status = ctl.node().exec("systemctl show -p ExecMainStatus --value nightly");
         assert_eq!(status, format!("{code}\n"), "{}", ctl.node().read("root/out"));
         ctl.node().exec("systemctl stop nightly; systemctl reset-failed");
-        assert_eq!(ctl.scopes(), 0);
+        assert_eq!(ctl.scopes(), [""; 0]);
     }
 }
 
@@ -343,7 +344,7 @@ fn what_runs_in_a_session_or_in_the_lab_stays_where_it_is() {
     let mut child = ssh_to.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.contains("on pve: qm reboot 101")));
-    assert_eq!(ctl.scopes(), 0);
+    assert_eq!(ctl.scopes(), [""; 0]);
     assert!(lines.any(|line| line.contains("✓ verified")));
     lines.for_each(drop);
     assert!(child.wait().unwrap().success());
@@ -359,4 +360,54 @@ fn what_runs_in_a_session_or_in_the_lab_stays_where_it_is() {
         "{out}"
     );
     assert!(out.contains("✓ verified: new boot"), "{out}");
+}
+
+impl Controlled {
+    /// Kills a service's run as whoever has no patience with it: with everything that it has started.
+    fn kill_run(&self) {
+        self.node().exec("systemctl kill --signal=KILL 'hostler-run-*.scope'");
+    }
+
+    /// What the program says of the runs.
+    fn runs(&self) -> String {
+        self.node().exec(&format!("{} runs", self.hostler()))
+    }
+
+    fn install(&self) {
+        let said = self.node().exec(&format!("{} service install", self.hostler()));
+        assert!(said.starts_with("installed `/etc/systemd/system/hostler-resume.timer`"), "{said}");
+    }
+}
+
+#[test]
+fn the_service_goes_on_with_a_run_that_was_killed() {
+    let Some(ctl) = controlled() else { return };
+    ctl.install();
+    assert_eq!(ctl.node().exec("systemctl is-active hostler-resume.timer"), "active\n");
+    assert_eq!(ctl.node().exec("systemctl is-enabled hostler-resume.timer"), "enabled\n");
+    ctl.service("nightly", &ctl.run());
+    ctl.says("on pve: qm reboot 101");
+    ctl.kill_run();
+    ctl.node().until("systemctl is-failed nightly");
+    ctl.node().exec("systemctl start hostler-resume.service");
+    until("the end of the run", || ctl.runs().contains("1 done"));
+    assert_eq!(ctl.reboots(), 1);
+    until("the end of the scope", || ctl.scopes().is_empty());
+    assert!(!ctl.node().output(&["systemctl", "is-failed", "hostler-resume.service"]).status.success());
+
+    assert_eq!(ctl.node().exec(&format!("{} service remove", ctl.hostler())), "removed\n");
+    assert_eq!(ctl.node().exec("systemctl list-units --all --no-legend --plain 'hostler*'"), "");
+    assert_eq!(ctl.node().exec("find /etc/systemd/system -name '*hostler*'"), "");
+}
+
+#[test]
+fn after_a_boot_the_service_goes_on_by_itself() {
+    let Some(mut ctl) = controlled() else { return };
+    ctl.install();
+    ctl.service("nightly", &ctl.run());
+    ctl.says("on pve: qm reboot 101");
+    ctl.site.bed.reboot("ctl");
+    assert!(!ctl.runs().contains("1 done"), "{}", ctl.runs());
+    until("the end of the run", || ctl.runs().contains("1 done"));
+    assert_eq!(ctl.reboots(), 1);
 }
