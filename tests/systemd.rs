@@ -411,3 +411,32 @@ fn after_a_boot_the_service_goes_on_by_itself() {
     until("the end of the run", || ctl.runs().contains("1 done"));
     assert_eq!(ctl.reboots(), 1);
 }
+
+#[test]
+fn a_run_that_goes_on_for_long_keeps_no_other_from_being_resumed_and_survives_the_service() {
+    let Some(ctl) = controlled() else { return };
+    ctl.install();
+    fs::write(ctl.site.folder.join("inventory/ctl.ini"), "ctl ansible_connection=local\n").unwrap();
+    ctl.node().write("root/wait", "while [ ! -e /root/go ]; do sleep 0.02; done\n");
+    ctl.service("long", &format!("{} run -e 'on guest: sh /root/wait' --target ctl", ctl.hostler()));
+    ctl.says("on ctl: sh /root/wait");
+    ctl.kill_run();
+    ctl.node().exec("systemctl start --no-block hostler-resume.service");
+    until("the first is resumed", || ctl.runs().matches("under way").count() == 1);
+    let first = ctl.scopes();
+
+    ctl.service("nightly", &ctl.run());
+    ctl.says("on pve: qm reboot 101");
+    let scopes = ctl.scopes();
+    let second: Vec<&String> = scopes.iter().filter(|scope| !first.contains(scope)).collect();
+    ctl.node().exec(&format!("systemctl kill --signal=KILL {}", second[0]));
+    ctl.node().until("systemctl is-failed nightly");
+    ctl.node().exec("systemctl start --no-block hostler-resume.service");
+    until("the end of the second", || ctl.runs().contains("1 done"));
+    assert_eq!(ctl.reboots(), 1);
+
+    ctl.node().exec("systemctl stop hostler-resume.service");
+    assert!(ctl.runs().contains("under way"), "{}", ctl.runs());
+    ctl.node().write("root/go", "");
+    until("the end of the first", || ctl.runs().matches("1 done").count() == 2);
+}

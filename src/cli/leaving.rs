@@ -6,7 +6,7 @@
 use std::fs;
 use std::os::unix::process::{ExitStatusExt as _, parent_id};
 use std::path::Path;
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
 use nix::unistd::geteuid;
@@ -14,6 +14,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::terminal::Terminal;
 use super::{REFUSED, UNKNOWN};
+
+/// How often, and with which pause, it is looked whether systemd has moved a process: for 5 seconds.
+const TRIES: u32 = 500;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Leaves the service. Where that can not be, it says so, and the run goes on where it is.
 ///
@@ -24,7 +28,7 @@ pub(super) fn leave(terminal: &mut Terminal) -> Option<u8> {
     if !Path::new("/run/systemd/system").is_dir() {
         return None;
     }
-    let cgroups = own_cgroups();
+    let cgroups = cgroups_of("self");
     let service = service(&cgroups)?;
     let outcome =
         if is_started_by_manager() { by_another_process().map(Some) } else { to_a_scope(&cgroups).map(|()| None) };
@@ -35,8 +39,38 @@ pub(super) fn leave(terminal: &mut Terminal) -> Option<u8> {
     })
 }
 
-fn own_cgroups() -> String {
-    fs::read_to_string("/proc/self/cgroup").unwrap_or_default()
+/// Waits for processes that drive runs. Where this is the process of a service, those that leave it are not waited for:
+/// the service would count as active meanwhile, and its timer would not start it for other runs. Answers how the rest
+/// ended.
+pub(super) fn wait_for(children: &mut [Child]) -> Vec<Option<ExitStatus>> {
+    let is_service =
+        Path::new("/run/systemd/system").is_dir() && service(&cgroups_of("self")).is_some() && is_started_by_manager();
+    let mut rest: Vec<&mut Child> = children.iter_mut().collect();
+    if is_service {
+        rest.retain_mut(|child| !leaves(child));
+    }
+    rest.into_iter().map(|child| child.wait().ok()).collect()
+}
+
+/// Whether a process leaves the service; it does so before anything else.
+fn leaves(child: &mut Child) -> bool {
+    let process = child.id().to_string();
+    for _ in 0..2 * TRIES {
+        // What has ended has no cgroup any more, or that of its service.
+        if !matches!(child.try_wait(), Ok(None)) {
+            return false;
+        }
+        if service(&cgroups_of(&process)).is_none() {
+            return true;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    false
+}
+
+/// Empty when the process is gone.
+fn cgroups_of(process: &str) -> String {
+    fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default()
 }
 
 /// The service of these cgroups (cgroups(7)), as far as no scope within it holds them. systemd keeps its units in the
@@ -90,15 +124,16 @@ fn to_a_scope(before: &str) -> Result<(), String> {
     busctl.args([&format!("hostler-run-{process}.scope"), "fail", "3", "PIDs", "au", "1", &process]);
     busctl.args(["Description", "s", "A run of hostler", "CollectMode", "s", "inactive-or-failed", "0"]);
     let output = busctl.output().map_err(|error| format!("busctl can not be run: {error}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(said.trim().lines().last().unwrap_or("busctl failed").to_string());
-    }
-    for _ in 0..500 {
-        if own_cgroups() != before {
+    for _ in 0..TRIES {
+        // Whatever busctl says: it may be ended with the service as soon as this process has left.
+        if cgroups_of("self") != before {
             return Ok(());
         }
-        std::thread::sleep(Duration::from_millis(10));
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(said.trim().lines().last().unwrap_or("busctl failed").to_string());
+        }
+        std::thread::sleep(PAUSE);
     }
     Err("systemd did not do it in 5 s".to_string())
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use super::arguments::{Format, ResolveArguments, ResumeArguments};
 use super::driving::{From, Telling, drive_kept};
 use super::kept::{Kept, Owner, Past, runs};
-use super::leaving::leave;
+use super::leaving::{leave, wait_for};
 use super::terminal::Terminal;
 use super::{GOOD, REFUSED, clock, site};
 use crate::diag::Problems;
@@ -65,7 +65,7 @@ fn all(ids: &[String]) -> Result<u8, String> {
         let child = Command::new(&program).args(["resume", id]).spawn();
         children.push(child.map_err(|error| format!("`hostler resume {id}` can not be started: {error}"))?);
     }
-    let codes = children.iter_mut().map(|child| child.wait().ok().and_then(|status| status.code()));
+    let codes = wait_for(&mut children).into_iter().map(|status| status.and_then(|status| status.code()));
     let worst = codes.map(|code| code.and_then(|code| u8::try_from(code).ok()).unwrap_or(REFUSED)).max();
     Ok(worst.unwrap_or(GOOD))
 }
