@@ -309,30 +309,47 @@ fn a_service_ends_as_its_run_does() {
     }
 }
 
+/// The folder of a user `bob`, as a site of its own whose one host is the machine itself.
+fn site_of_bob(ctl: &Controlled) -> String {
+    let node = ctl.node();
+    node.write("home/bob/inventory/hosts.ini", "here ansible_connection=local\n");
+    node.write("home/bob/wait", "cd /home/bob\nwhile [ -e hold ]; do sleep 0.02; done\necho >end\n");
+    node.write("home/bob/hold", "");
+    let bed = ctl.site.bed.path.display();
+    node.exec(&format!("chown -R bob:bob /home/bob; chmod 755 {bed}"));
+    format!("runuser -u bob -- env --chdir=/home/bob HOME=/home/bob {bed}/hostler")
+}
+
+/// Starts a service of bob's own manager with a run that waits for the end of `hold`.
+fn nightly_of_bob(ctl: &Controlled) {
+    let node = ctl.node();
+    node.exec("loginctl enable-linger bob");
+    node.until("[ -S /run/user/1717/bus ] && systemctl is-active user@1717");
+    let out = "-p StandardOutput=append:/home/bob/out -p StandardError=append:/home/bob/out";
+    let run = format!("{}/hostler run -e 'on guest: sh /home/bob/wait' --target here", ctl.site.bed.path.display());
+    node.exec(&format!(
+        "{BOB} systemd-run --user --quiet --unit=nightly -p WorkingDirectory=/home/bob -E HOME=/home/bob {out} {run}"
+    ));
+    says_to_bob(ctl, "on here: sh /home/bob/wait");
+}
+
+const BOB: &str = "runuser -u bob -- env XDG_RUNTIME_DIR=/run/user/1717";
+
+fn says_to_bob(ctl: &Controlled, line: &str) {
+    until(&format!("`{line}`"), || ctl.node().read("home/bob/out").contains(line));
+}
+
 #[test]
 fn a_run_leaves_the_service_of_a_users_own_manager_too() {
     let Some(ctl) = controlled() else { return };
-    let node = ctl.node();
-    for (file, text) in [("inventory/hosts.ini", "here ansible_connection=local\n"), ("hold", "")] {
-        node.write(&format!("home/bob/{file}"), text);
-    }
-    let wait = "while [ -e hold ]; do sleep 0.02; done; cat /proc/self/cgroup; echo >end";
-    node.write("home/bob/wait", &format!("cd /home/bob\n{wait}\n"));
-    let bed = ctl.site.bed.path.display();
-    node.exec(&format!("chown -R bob:bob /home/bob; chmod 755 {bed}; loginctl enable-linger bob"));
-    node.until("systemctl is-active user@1717");
-    node.until("[ -S /run/user/1717/bus ]");
-    let as_bob = "cd /home/bob; runuser -u bob -- env HOME=/home/bob XDG_RUNTIME_DIR=/run/user/1717";
-    let out = "-p StandardOutput=append:/home/bob/out -p StandardError=append:/home/bob/out";
-    let run = format!("{bed}/hostler run -e 'on guest: sh /home/bob/wait' --target here");
-    node.exec(&format!("{as_bob} systemd-run --user --quiet --unit=nightly -p WorkingDirectory=/home/bob {out} {run}"));
-    let says = |line: &str| until(&format!("`{line}`"), || node.read("home/bob/out").contains(line));
-    says("on here: sh /home/bob/wait");
-    node.exec(&format!("{as_bob} systemctl --user stop nightly"));
-    fs::remove_file(node.path.join("home/bob/hold")).unwrap();
-    says("here   done");
-    assert!(node.path.join("home/bob/end").exists());
-    assert!(!node.read("home/bob/out").contains("warning"), "{}", node.read("home/bob/out"));
+    site_of_bob(&ctl);
+    nightly_of_bob(&ctl);
+    ctl.node().exec(&format!("{BOB} systemctl --user stop nightly"));
+    fs::remove_file(ctl.node().path.join("home/bob/hold")).unwrap();
+    says_to_bob(&ctl, "here   done");
+    assert!(ctl.node().path.join("home/bob/end").exists());
+    let out = ctl.node().read("home/bob/out");
+    assert!(!out.contains("warning"), "{out}");
 }
 
 #[test]
@@ -439,4 +456,35 @@ fn a_run_that_goes_on_for_long_keeps_no_other_from_being_resumed_and_survives_th
     assert!(ctl.runs().contains("under way"), "{}", ctl.runs());
     ctl.node().write("root/go", "");
     until("the end of the first", || ctl.runs().matches("1 done").count() == 2);
+}
+
+#[test]
+fn when_its_machine_goes_down_a_run_is_handed_off_though_its_connections_die_with_it() {
+    let Some(ctl) = controlled() else { return };
+    ctl.install();
+    fs::write(ctl.site.folder.join("hostler.toml"), "controller = \"pbs\"\n").unwrap();
+    ctl.service("nightly", &ctl.run());
+    ctl.says("on pve: qm reboot 101");
+    // As at a shutdown: the run, its connections and the service, all at once.
+    ctl.node().exec("systemctl stop 'hostler-run-*.scope' nightly.service");
+    ctl.says("the run goes on after its boot");
+    ctl.node().exec("systemctl start hostler-resume.service");
+    until("the end of the run", || ctl.runs().contains("1 done"));
+    assert_eq!(ctl.reboots(), 1);
+}
+
+#[test]
+fn a_machine_restarts_itself_and_is_seen_in_its_new_boot() {
+    let Some(mut ctl) = controlled() else { return };
+    let web = ctl.site.bed.start("web", &[SYSTEMD]);
+    let text = format!("web ansible_host={} ansible_port={} ansible_user=root\n", web.address, web.port);
+    fs::write(ctl.site.folder.join("inventory/web.ini"), text).unwrap();
+    for command in ["reboot", "systemctl reboot"] {
+        let before = ctl.site.bed.node("web").read("boot_id");
+        let ran = ctl.site.hostler(&["run", "-e", &format!("on guest: {command}"), "--target", "web"]);
+        let after = ctl.site.bed.node("web").read("boot_id");
+        assert_ne!(after, before);
+        let proof = format!("new boot {} (was {})", &after[..8], &before[..8]);
+        assert!(ran.code == 0 && ran.out.contains(&proof), "{}", ran.out);
+    }
 }

@@ -62,9 +62,14 @@ dash | busybox | bash)
 none) rm -f /usr/bin/sh ;;
 esac
 
-rm -rf /run/* /etc/ssh/ssh_host_* /etc/ssh/sshd_config.d
-mkdir -p /run/sshd /run/lock /run/user
-chmod 1777 /run/lock
+rm -rf /etc/ssh/ssh_host_* /etc/ssh/sshd_config.d
+fresh_run() {
+  rm -rf /run/*
+  mkdir -p /run/sshd /run/lock /run/user
+  chmod 1777 /run/lock
+  [ ! -f "$d/hypervisor" ] || mkdir -p /run/qemu-server /run/lock/qemu-server
+}
+fresh_run
 echo "127.0.0.1 localhost $name" >/etc/hosts
 for user in $(cat "$d/users" 2>/dev/null || true); do
   uid=${user#*:}
@@ -103,7 +108,7 @@ PrintLastLog no
 EOF
 
 if [ -f "$d/hypervisor" ]; then
-  mkdir -p "$d/pve/nodes/$name/qemu-server" "$d/vms" /etc/pve /run/qemu-server /run/lock/qemu-server
+  mkdir -p "$d/pve/nodes/$name/qemu-server" "$d/vms" /etc/pve
   mount --bind "$d/pve" /etc/pve
   [ -L /etc/pve/qemu-server ] || ln -s "nodes/$name/qemu-server" /etc/pve/qemu-server
   # As the cluster file system shows it on a host that is in no cluster.
@@ -115,7 +120,16 @@ fi
 # Its life hangs on standard input: a pipe whose other end the test holds, however it ends.
 exec 3<&0 </dev/null
 if [ -f "$d/systemd" ]; then
-  unshare --pid --mount --fork --kill-child --mount-proc sh "$at/systemd.sh" "$bed" "$name" "$(cat "$d/systemd")" 3<&- &
+  # A machine that restarts itself is ended by SIGHUP (reboot(2), in a PID namespace), and is started again.
+  (
+    code=129
+    while [ "$code" = 129 ]; do
+      code=0
+      unshare --pid --mount --fork --kill-child --mount-proc sh "$at/systemd.sh" "$bed" "$name" "$(cat "$d/systemd")" || code=$?
+      cat /proc/sys/kernel/random/uuid >"$d/boot_id"
+      fresh_run
+    done
+  ) 3<&- &
 else
   /usr/sbin/sshd -D -f /etc/ssh/sshd_config -E "$d/sshd.log" &
   for vm in $(cat "$d/autostart" 2>/dev/null || true); do

@@ -51,6 +51,7 @@ units=$d/over/units
 mkdir -p "$units" "$d/over/none" "$d/units"
 for unit in /usr/lib/systemd/system/*.target /usr/lib/systemd/system/*.slice \
   /usr/lib/systemd/system/dbus.socket /usr/lib/systemd/system/dbus.service \
+  /usr/lib/systemd/system/systemd-reboot.service \
   /usr/lib/systemd/system/user@.service /usr/lib/systemd/system/user-runtime-dir@.service; do
   cp -L "$unit" "$units"
 done
@@ -71,7 +72,7 @@ Type=notify
 BusName=org.freedesktop.login1
 FileDescriptorStoreMax=512
 EOF
-ln -s systemd-logind.service "$units/dbus-org.freedesktop.login1.service"
+ln -sf systemd-logind.service "$units/dbus-org.freedesktop.login1.service"
 # Guests are started as a Proxmox host does it: by a unit, and in scopes of their own (see `qm`).
 cat >"$units/pve-guests.service" <<EOF
 [Service]
@@ -82,7 +83,7 @@ EOF
 ln -sf multi-user.target "$units/default.target"
 mkdir -p "$units/multi-user.target.wants"
 for unit in ssh systemd-logind pve-guests; do
-  ln -s "../$unit.service" "$units/multi-user.target.wants"
+  ln -sf "../$unit.service" "$units/multi-user.target.wants"
 done
 mount --bind "$units" /usr/lib/systemd/system
 for f in /usr/lib/systemd/system-generators /usr/lib/systemd/system-environment-generators \
