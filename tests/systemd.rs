@@ -353,6 +353,31 @@ fn a_run_leaves_the_service_of_a_users_own_manager_too() {
 }
 
 #[test]
+fn a_user_has_a_service_of_their_own_or_none() {
+    let Some(ctl) = controlled() else { return };
+    let hostler = site_of_bob(&ctl);
+    let node = ctl.node();
+    // Nobody manages bob's services yet.
+    let install = format!("{hostler} service install");
+    let failed = node.output(&["sh", "-c", &install]);
+    assert_eq!(failed.status.code(), Some(2), "{}", String::from_utf8_lossy(&failed.stdout));
+    assert_eq!(node.exec("find /home/bob/.config -name 'hostler*'"), "");
+
+    nightly_of_bob(&ctl);
+    let said = node.exec(&install);
+    assert!(said.contains("loginctl enable-linger"), "{said}");
+    // The command is in the same scope, as of any user who is not root, and is left alone.
+    node.exec(&format!(
+        "{BOB} systemctl --user list-units 'hostler-run-*' | sed -n 's/.*run-\\([0-9]*\\).*/kill -9 \\1/p' | sh"
+    ));
+    node.until(&format!("{BOB} systemctl --user is-failed nightly"));
+    node.exec(&format!("{BOB} systemctl --user start hostler-resume.service"));
+    fs::remove_file(node.path.join("home/bob/hold")).unwrap();
+    until("the end of the run", || node.exec(&format!("{hostler} runs")).contains("1 done"));
+    assert_eq!(node.exec(&format!("{hostler} service remove")), "removed\n");
+}
+
+#[test]
 fn what_runs_in_a_session_or_in_the_lab_stays_where_it_is() {
     let Some(ctl) = controlled() else { return };
     let ssh = format!("{}/ssh_config", ctl.site.bed.path.display());

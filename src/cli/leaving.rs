@@ -12,6 +12,7 @@ use std::time::Duration;
 use nix::unistd::geteuid;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::service::to_the_users;
 use super::terminal::Terminal;
 use super::{REFUSED, UNKNOWN};
 
@@ -114,10 +115,7 @@ fn to_a_scope(before: &str) -> Result<(), String> {
     let process = std::process::id().to_string();
     let mut busctl = Command::new("busctl");
     if !geteuid().is_root() {
-        busctl.arg("--user");
-        if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
-            busctl.env("XDG_RUNTIME_DIR", format!("/run/user/{}", geteuid()));
-        }
+        to_the_users(&mut busctl);
     }
     let manager = ["org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"];
     busctl.args(["--timeout=10", "call"]).args(manager).args(["StartTransientUnit", "ssa(sv)a(sa(sv))"]);
