@@ -157,7 +157,9 @@ async fn a_guest_is_started_by_the_watcher_when_controller_and_session_are_gone(
     node.write("root/guest", STOPPED);
     let on = node.path.join("lib/hostler/guests/web/on");
     let text = fs::read_to_string(&on).unwrap();
-    fs::write(&on, text.replacen(" 360000 ", " 0 ", 1)).unwrap();
+    // Whole at once: the watcher reads it at any time, and takes one that is not whole for none.
+    fs::write(on.with_extension("new"), text.replacen(" 360000 ", " 0 ", 1)).unwrap();
+    fs::rename(on.with_extension("new"), &on).unwrap();
     eventually("its start", || !node.read("root/woken").is_empty()).await;
     eventually("the end of the watch", || !on.exists()).await;
     let woken = node.read("root/woken");
