@@ -15,6 +15,7 @@ mod init;
 mod inventory;
 mod kept;
 mod lab;
+mod leaving;
 mod notify;
 mod plan;
 mod preflight;

@@ -6,6 +6,7 @@ use std::process::Command;
 use super::arguments::{Format, ResolveArguments, ResumeArguments};
 use super::driving::{From, Telling, drive_kept};
 use super::kept::{Kept, Owner, Past, runs};
+use super::leaving::{leave, wait_for};
 use super::terminal::Terminal;
 use super::{GOOD, REFUSED, clock, site};
 use crate::diag::Problems;
@@ -64,7 +65,7 @@ fn all(ids: &[String]) -> Result<u8, String> {
         let child = Command::new(&program).args(["resume", id]).spawn();
         children.push(child.map_err(|error| format!("`hostler resume {id}` can not be started: {error}"))?);
     }
-    let codes = children.iter_mut().map(|child| child.wait().ok().and_then(|status| status.code()));
+    let codes = wait_for(&mut children).into_iter().map(|status| status.and_then(|status| status.code()));
     let worst = codes.map(|code| code.and_then(|code| u8::try_from(code).ok()).unwrap_or(REFUSED)).max();
     Ok(worst.unwrap_or(GOOD))
 }
@@ -84,6 +85,9 @@ fn go_on(
     terminal: &mut Terminal,
     from: impl FnOnce(&Past) -> Result<From, String>,
 ) -> Result<u8, String> {
+    if let Some(code) = leave(terminal) {
+        return Ok(code);
+    }
     // The lock first: from here on nobody else writes to it.
     let mut journal = runs.open(id, &Owner::this())?;
     let mut past = Past::read(runs, id)?;

@@ -7,6 +7,7 @@ use jiff::Zoned;
 use super::arguments::RunArguments;
 use super::driving::{From, Telling, before_the_first_connection, drive_kept};
 use super::kept::{Kept, Owner, runs};
+use super::leaving::leave;
 use super::ready::{Ready, ready};
 use super::runs::prune_old;
 use super::terminal::Terminal;
@@ -14,6 +15,12 @@ use super::{REFUSED, clock, lab};
 use crate::run::Replay;
 
 pub(crate) fn run(arguments: &RunArguments, terminal: &mut Terminal) -> u8 {
+    // Before anything is read: another process may do it all.
+    if !arguments.lab
+        && let Some(code) = leave(terminal)
+    {
+        return code;
+    }
     let Some(ready) = ready(arguments.file.as_deref(), &arguments.one, false, terminal) else {
         return REFUSED;
     };

@@ -110,8 +110,13 @@ impl Units {
             let path = self.path(kind);
             fs::write(&path, text).map_err(|error| format!("`{}` can not be written: {error}", path.display()))?;
         }
-        self.systemctl(&["daemon-reload"])?;
-        self.systemctl(&["enable", "--now", &format!("{NAME}.timer")])?;
+        let timer = format!("{NAME}.timer");
+        let enabled = self.systemctl(&["daemon-reload"]).and_then(|()| self.systemctl(&["enable", "--now", &timer]));
+        if let Err(why) = enabled {
+            // Whoever finds the timer relies on it.
+            let _ = self.remove();
+            return Err(why);
+        }
         let mut said = format!(
             "installed `{}`: runs whose process is gone go on after a boot, and within a minute",
             self.path("timer").display()
@@ -139,7 +144,7 @@ impl Units {
     fn systemctl(&self, words: &[&str]) -> Result<(), String> {
         let mut command = Command::new("systemctl");
         if !self.system {
-            command.arg("--user");
+            to_the_users(&mut command);
         }
         let output = command.args(words).output().map_err(|error| format!("systemctl can not be run: {error}"))?;
         if output.status.success() {
@@ -147,6 +152,14 @@ impl Units {
         }
         let said = String::from_utf8_lossy(&output.stderr);
         Err(format!("systemctl {}: {}", words.join(" "), said.trim().lines().last().unwrap_or("it failed")))
+    }
+}
+
+/// Has a command of systemd's speak to the user's own manager, also where no login has said where that is.
+pub(super) fn to_the_users(command: &mut Command) {
+    command.arg("--user");
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        command.env("XDG_RUNTIME_DIR", format!("/run/user/{}", nix::unistd::geteuid()));
     }
 }
 

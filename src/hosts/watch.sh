@@ -131,7 +131,11 @@ remove() {
     fi
     set +f
   done
-  if [ "$u" = 0 ]; then rm -f "$I/multi-user.target.wants/hostler-watch.service" "$I/hostler-watch.service"; fi
+  if [ "$u" = 0 ] && [ -e "$I/hostler-watch.service" ]; then
+    rm -f "$I/multi-user.target.wants/hostler-watch.service" "$I/hostler-watch.service"
+    # Since a boot systemd knows the unit by its link, and would show it until the next.
+    systemctl daemon-reload </dev/null >/dev/null 2>&1 9>&-
+  fi
   if rm -rf "$S" 2>"$f.e"; then
     answer removed
   else

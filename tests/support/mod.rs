@@ -6,6 +6,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
+pub mod systemd;
+
 use std::fs;
 use std::io;
 use std::net::TcpStream;
@@ -61,6 +63,8 @@ pub struct Node {
     pub port: u16,
     pub path: PathBuf,
     child: Option<Child>,
+    /// Of a machine with systemd.
+    cgroup: Option<PathBuf>,
 }
 
 impl Bed {
@@ -77,7 +81,7 @@ impl Bed {
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(path.join("nodes")).unwrap();
         sh(&format!("ssh-keygen -q -t ed25519 -N '' -C bed -f '{}/id'", path.display()));
-        for file in ["node.sh", "guest.sh", "qm"] {
+        for file in ["node.sh", "systemd.sh", "guest.sh", "qm"] {
             let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testbed").join(file);
             fs::copy(source, path.join(file)).unwrap();
         }
@@ -104,7 +108,12 @@ impl Bed {
         for (file, text) in files {
             write(&path.join(file), text);
         }
-        let node = Node { name: name.into(), address, port: PORT, path, child: None };
+        let has_systemd = path.join("systemd").exists();
+        let cgroup = has_systemd.then(|| systemd::make(&self.path, name));
+        if let Some(cgroup) = &cgroup {
+            write(&path.join("systemd"), &cgroup.display().to_string());
+        }
+        let node = Node { name: name.into(), address, port: PORT, path, child: None, cgroup };
         node.trust(&self.path);
         self.nodes.push(node);
         &self.nodes[self.nodes.len() - 1]
@@ -147,10 +156,14 @@ impl Bed {
 
     /// Starts a machine that was added, or that was ended.
     pub fn boot(&mut self, name: &str) {
+        self.switch_on(name);
+        self.node(name).answers();
+    }
+
+    /// The same, without waiting for its sshd.
+    pub fn switch_on(&mut self, name: &str) {
         let bed = self.path.clone();
-        let node = self.nodes.iter_mut().find(|node| node.name == name).unwrap();
-        node.boot(&bed);
-        node.answers();
+        self.nodes.iter_mut().find(|node| node.name == name).unwrap().boot(&bed);
     }
 
     /// Gives a machine that does not run another address and port.
@@ -200,6 +213,10 @@ impl Drop for Bed {
     fn drop(&mut self) {
         for node in &mut self.nodes {
             node.kill();
+        }
+        // A guest's is below its hypervisor's where both have systemd, and gone then.
+        for cgroup in self.nodes.iter().filter_map(|node| node.cgroup.as_ref()) {
+            systemd::remove(cgroup);
         }
         if std::thread::panicking() {
             for node in &self.nodes {
@@ -254,6 +271,9 @@ impl Node {
     }
 
     fn find_init(&self) -> Option<u32> {
+        if let Some(cgroup) = &self.cgroup {
+            return systemd::init(cgroup);
+        }
         let bed = self.path.parent()?.parent()?.display().to_string();
         let line = format!("sh\0{bed}/node.sh\0{bed}\0{}\0", self.name);
         let pids = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -316,6 +336,7 @@ fn reap() {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
+    systemd::reap();
 }
 
 fn write(file: &Path, text: &str) {

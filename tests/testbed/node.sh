@@ -14,6 +14,7 @@
 #   nosudo           it has no sudo
 #   hypervisor       it has a stand-in `qm`
 #   autostart        the guests that a hypervisor starts when it boots
+#   systemd          systemd is its process 1, in the cgroup that the file names; see `systemd.sh`
 set -eu
 bed=$1
 name=$2
@@ -61,9 +62,14 @@ dash | busybox | bash)
 none) rm -f /usr/bin/sh ;;
 esac
 
-rm -rf /run/* /etc/ssh/ssh_host_* /etc/ssh/sshd_config.d
-mkdir -p /run/sshd /run/lock /run/user
-chmod 1777 /run/lock
+rm -rf /etc/ssh/ssh_host_* /etc/ssh/sshd_config.d
+fresh_run() {
+  rm -rf /run/*
+  mkdir -p /run/sshd /run/lock /run/user
+  chmod 1777 /run/lock
+  [ ! -f "$d/hypervisor" ] || mkdir -p /run/qemu-server /run/lock/qemu-server
+}
+fresh_run
 echo "127.0.0.1 localhost $name" >/etc/hosts
 for user in $(cat "$d/users" 2>/dev/null || true); do
   uid=${user#*:}
@@ -85,6 +91,7 @@ install -m 600 "$d/hostkey" /etc/ssh/bed_hostkey
 # The first value counts, but of MaxStartups the last.
 cat >/etc/ssh/sshd_config <<EOF
 MaxStartups 1000
+$([ ! -f "$d/systemd" ] || echo UsePAM yes)
 $(cat "$d/sshd_config" 2>/dev/null || true)
 ListenAddress $(cat "$d/address"):$(cat "$d/port")
 HostKey /etc/ssh/bed_hostkey
@@ -101,7 +108,7 @@ PrintLastLog no
 EOF
 
 if [ -f "$d/hypervisor" ]; then
-  mkdir -p "$d/pve/nodes/$name/qemu-server" "$d/vms" /etc/pve /run/qemu-server /run/lock/qemu-server
+  mkdir -p "$d/pve/nodes/$name/qemu-server" "$d/vms" /etc/pve
   mount --bind "$d/pve" /etc/pve
   [ -L /etc/pve/qemu-server ] || ln -s "nodes/$name/qemu-server" /etc/pve/qemu-server
   # As the cluster file system shows it on a host that is in no cluster.
@@ -112,9 +119,22 @@ fi
 
 # Its life hangs on standard input: a pipe whose other end the test holds, however it ends.
 exec 3<&0 </dev/null
-/usr/sbin/sshd -D -f /etc/ssh/sshd_config -E "$d/sshd.log" &
-for vm in $(cat "$d/autostart" 2>/dev/null || true); do
-  qm start "$vm"
-done
+if [ -f "$d/systemd" ]; then
+  # A machine that restarts itself is ended by SIGHUP (reboot(2), in a PID namespace), and is started again.
+  (
+    code=129
+    while [ "$code" = 129 ]; do
+      code=0
+      unshare --pid --mount --fork --kill-child --mount-proc sh "$at/systemd.sh" "$bed" "$name" "$(cat "$d/systemd")" || code=$?
+      cat /proc/sys/kernel/random/uuid >"$d/boot_id"
+      fresh_run
+    done
+  ) 3<&- &
+else
+  /usr/sbin/sshd -D -f /etc/ssh/sshd_config -E "$d/sshd.log" &
+  for vm in $(cat "$d/autostart" 2>/dev/null || true); do
+    qm start "$vm"
+  done
+fi
 cat <&3 >/dev/null &
 wait "$!"

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::process::Command;
 
 /// A program that tests start, and the package that it is in.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 12] = [
     ("bash", "bash"),
     ("busybox", "busybox"),
     ("dash", "dash"),
+    ("dbus-daemon", "dbus"),
     ("flock", "util-linux"),
     ("ip", "iproute2"),
     ("ps", "procps"),
@@ -15,6 +16,7 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("ssh", "openssh-client"),
     ("sshd", "openssh-server"),
     ("sudo", "sudo"),
+    ("systemd-run", "systemd"),
 ];
 
 /// Where programs are; `sbin` is missing in the paths of plain users.
@@ -73,7 +75,16 @@ fn missing() -> Vec<&'static str> {
     if !has_venv {
         packages.push("python3-venv");
     }
+    if !has_pam_systemd() {
+        packages.push("libpam-systemd");
+    }
     packages
+}
+
+/// Modules of PAM are in a folder that is named after the machine's architecture.
+fn has_pam_systemd() -> bool {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    folders.map(|folder| folder.path().join("security/pam_systemd.so")).any(|file| file.exists())
 }
 
 fn find(program: &str) -> Option<std::path::PathBuf> {
