@@ -97,6 +97,9 @@ fn links_lead_somewhere() {
     let mut wrong = String::new();
     for page in pages {
         let text = fs::read_to_string(&page).unwrap();
+        if let Some(line) = text.lines().find(|line| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ")) {
+            wrong.push_str(&format!("{}: a merge was not finished: {line}\n", page.display()));
+        }
         for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
             if link.contains("://") || link.contains(char::is_whitespace) {
                 continue;
