@@ -139,6 +139,23 @@ fn a_killed_run_is_resumed_where_it_was() {
 }
 
 #[test]
+fn what_a_killed_process_was_about_to_start_keeps_nobody_from_its_run() {
+    let site = Site::new("about-to", "");
+    killed(&site);
+    fs::write(site.folder.join("go"), "").unwrap();
+    let lock = journals(&site)[0].with_extension("lock");
+    // It has the descriptor of the lock for a moment, as what was forked and has not become another program yet.
+    let mut child = Command::new("sh");
+    child.args(["-c", "exec 9<>\"$0\"; flock 9; echo; exec sleep 0.5"]).arg(lock).stdout(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    let (code, out) = site.ask(&["resume"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("end = reached"), "{out}");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn a_run_is_driven_by_one_process() {
     let site = Site::new("driven", "");
     plan(&site);

@@ -1,10 +1,10 @@
 //! The folder of all runs of a user.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::statfs::{self, FsType};
 use serde::Serialize;
@@ -22,6 +22,9 @@ const NETWORK: [(FsType, &str); 7] = [
     (FsType(0x0102_1997), "9p"),
     (FsType(0x0bd0_0bd0), "Lustre"),
 ];
+
+/// How long a lock is waited for whose owner is gone.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
 
 /// What a journal's file name ends with.
 const ENDING: &str = "journal";
@@ -93,7 +96,7 @@ impl Runs {
     /// Whether a process drives this run now.
     pub fn is_driven(&self, id: &str) -> bool {
         let lock = OpenOptions::new().read(true).open(self.lock_path(id));
-        lock.is_ok_and(|lock| lock.try_lock().is_err())
+        lock.is_ok_and(|mut lock| take(&mut lock).is_err())
     }
 
     /// The ids of all runs, the oldest first.
@@ -172,15 +175,15 @@ impl Runs {
         let failed = |error: io::Error| format!("`{}` can not be locked: {error}", path.display());
         let lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         let mut lock = lock.map_err(failed)?;
-        match lock.try_lock() {
+        match take(&mut lock) {
             Ok(()) => {
-                // For people who look.
-                let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+                // For people who look, and for `take`.
+                let written = lock.set_len(0).and_then(|()| lock.rewind());
+                let _ = written.and_then(|()| writeln!(lock, "{}", std::process::id()));
                 Ok(lock)
             }
             Err(fs::TryLockError::WouldBlock) => {
-                let by = fs::read_to_string(&path).unwrap_or_default();
-                Err(format!("the run `{id}` is under way: process {} drives it", by.trim()))
+                Err(format!("the run `{id}` is under way: process {} drives it", owner(&mut lock)))
             }
             Err(fs::TryLockError::Error(error)) => Err(failed(error)),
         }
@@ -193,6 +196,32 @@ impl Runs {
     fn lock_path(&self, id: &str) -> PathBuf {
         self.folder.join(format!("{id}.lock"))
     }
+}
+
+/// Takes a lock. One whose owner is gone is free in a moment: a process that its owner was about to start, or somebody
+/// who looks whether it is free, has it still.
+fn take(lock: &mut File) -> Result<(), fs::TryLockError> {
+    let deadline = Instant::now() + LAST_MOMENT;
+    loop {
+        match lock.try_lock() {
+            Err(fs::TryLockError::WouldBlock) if !lives(&owner(lock)) && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// Who wrote down to have a lock.
+fn owner(lock: &mut File) -> String {
+    let mut text = String::new();
+    let _ = lock.rewind().and_then(|()| lock.read_to_string(&mut text));
+    text.trim().to_string()
+}
+
+/// Of a process that has ended nothing but its exit status is left.
+fn lives(process: &str) -> bool {
+    !process.is_empty() && fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|words| !words.is_empty())
 }
 
 /// A name for a run that no other has and that sorts by time: `20260103-220000-patch_all-3f9a1c`.
