@@ -413,6 +413,17 @@ fn a_hypervisor_brings_its_guests_back() {
         .collect();
     assert_eq!(back, ["a, b run, none is locked", "`a` answers again", "`b` answers again"]);
 
+    // One that the hypervisor does not start by its own settings is started by the watch.
+    let ran = run_in(
+        "plan p for host in pve { on host: systemctl reboot\n await ssh(host) within 10m }",
+        Vec::new(),
+        |lab| {
+            lab.machine("b").unwrap().starts_with_host = false;
+        },
+    );
+    assert!(ran.is_done("pve"), "{}", ran.why("pve"));
+    assert!(ran.span("pve").1 > 6 * 60_000);
+
     let ran = run_in("plan p for host in pve { on host: systemctl reboot }", Vec::new(), |lab| {
         lab.machine("b").unwrap().lock = Some("backup".to_string());
     });

@@ -39,6 +39,8 @@ pub struct Machine {
     pub ssh: bool,
     /// Ports that nothing listens on, besides those that nobody asks about.
     pub closed_ports: BTreeSet<u16>,
+    /// Whether its hypervisor starts it after its own boot.
+    pub starts_with_host: bool,
     /// Whether it comes up when it is switched on.
     pub boots: bool,
     /// Whether it shuts down when it is asked to.
@@ -161,6 +163,7 @@ impl Machine {
             paused: false,
             ssh: true,
             closed_ports: BTreeSet::new(),
+            starts_with_host: true,
             boots: true,
             obeys: true,
             shutdown_takes: 6_000,

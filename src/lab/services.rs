@@ -81,15 +81,17 @@ impl Lab {
 
     /// A hypervisor's restart takes its guests with it; once it is up, it starts them one after the other.
     fn guests_follow(&mut self, hypervisor: &str, back: u64) {
-        let guests: Vec<(String, u32)> = self
+        let guests: Vec<(String, u32, bool)> = self
             .machines
             .values()
             .filter(|machine| machine.hypervisor.as_deref() == Some(hypervisor) && machine.running)
-            .map(|machine| (machine.name.clone(), machine.boot))
+            .map(|machine| (machine.name.clone(), machine.boot, machine.starts_with_host))
             .collect();
-        for (i, (guest, boot)) in guests.into_iter().enumerate() {
+        for (i, (guest, boot, starts)) in guests.into_iter().enumerate() {
             self.change(DOWN - 1_000, &guest, Change::Off(boot));
-            self.change(back + 4_000 + 2_000 * i as u64, &guest, Change::On);
+            if starts {
+                self.change(back + 4_000 + 2_000 * i as u64, &guest, Change::On);
+            }
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::code::{Code, Command, Effect as Kind, Expr, Part, Slot, Value, Whom, 
 const READING: u64 = 30_000;
 /// For any other, in milliseconds.
 const CHANGING: u64 = 600_000;
+/// How long a hypervisor that has booted may take to start its guests by its own settings, in milliseconds.
+const STARTS_BY_ITSELF: u64 = 300_000;
 
 impl State {
     pub(super) fn run_command(
@@ -46,9 +48,14 @@ impl State {
             env.push((name.clone(), datum(self.eval(i, value)?)?));
         }
         let stdin = command.stdin.as_ref().map(|value| self.eval(i, value)).transpose()?.map(datum).transpose()?;
-        if matches!(command.effect, Kind::PowerOff | Kind::PowerCycle) && command.whom == Whom::Subject {
-            let subject = self.subject(i);
-            if !self.watch(i, &subject, within, out) {
+        if matches!(command.effect, Kind::PowerOff | Kind::PowerCycle) {
+            let (guests, within) = match command.whom {
+                Whom::Subject => (vec![self.subject(i)], within),
+                // Those that run on a hypervisor go down with it, and not all may be set to start with it.
+                Whom::Itself => (self.fibers[i].guests_to_see.clone(), STARTS_BY_ITSELF),
+                Whom::Nobody => (Vec::new(), 0),
+            };
+            if !guests.iter().all(|guest| self.watch(i, guest, within, out)) {
                 return Ok(());
             }
         }

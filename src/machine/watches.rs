@@ -43,8 +43,7 @@ impl State {
         // The command was not sent.
         let Watch { host, subject, .. } = watch.as_ref();
         let (host, subject) = (host.clone(), subject.clone());
-        let state = self.guest(i, &subject);
-        state.disrupted = state.was_disrupted;
+        self.is_as_it_was(i, &subject);
         self.give_back(Effect::Unwatch(watch), out);
         match trouble {
             Trouble::Refused { why, .. } => {
@@ -66,9 +65,18 @@ impl State {
 
     /// Nobody waits any more for whether a guest is watched over: the command is not given.
     pub(super) fn perhaps_watched(&mut self, i: usize, watch: Box<Watch>) {
-        let state = self.guest(i, &watch.subject);
-        state.disrupted = state.was_disrupted;
+        let subject = watch.subject.clone();
+        self.is_as_it_was(i, &subject);
         self.has_watch(i, watch);
+    }
+
+    /// The command for which a guest was to be watched over is not given: neither the guest nor, where that is its
+    /// hypervisor, the fiber's own subject is disrupted by it.
+    fn is_as_it_was(&mut self, i: usize, guest: &str) {
+        for host in [guest.to_string(), self.subject(i)] {
+            let state = self.guest(i, &host);
+            state.disrupted = state.was_disrupted;
+        }
     }
 
     pub(super) fn unwatch(&mut self, watch: Option<(Box<Watch>, u64)>, out: &mut Stepped) {
