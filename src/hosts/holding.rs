@@ -146,8 +146,12 @@ impl Holding {
     /// That a claim holds now.
     async fn confirm(&self, of: &Held) -> Result<(), Trouble> {
         let Held { claim, token, until, .. } = of;
+        let asked = Instant::now();
         match self.hosts.renew(claim, *token).await {
-            Ok(Renewed::Kept) => Ok(()),
+            Ok(Renewed::Kept) => {
+                *locked(until) = asked + LEASE;
+                Ok(())
+            }
             Ok(Renewed::Lost(holder)) => Err(held(&claim.host, &claim.subject, &holder.to_string())),
             // Nobody else can have it before its lease is over.
             Err(_) if Instant::now() < *locked(until) => Ok(()),
