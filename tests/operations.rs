@@ -517,3 +517,24 @@ async fn results_that_are_known_go_after_a_day_and_others_stay() {
         assert_eq!(hosts.run(&operation("pve", &["true"], "next", "web")).await.unwrap().code, 0);
     }
 }
+
+#[tokio::test]
+async fn what_a_command_printed_leaves_the_host_when_the_controller_keeps_it() {
+    for shell in ["dash", "busybox"] {
+        let mut bed = Bed::new();
+        bed.start("pve", &[("sh", shell)]);
+        let node = bed.node("pve");
+        let hosts = Hosts::new(bed.endpoints(), bed.options()).unwrap();
+        let request = Request {
+            env: vec![("TOKEN".into(), "canary-4713".into())],
+            ..operation("pve", &["sh", "-c", "echo $TOKEN; echo $TOKEN >&2"], "1", "web")
+        };
+        assert_eq!(text(&hosts.run(&request).await.unwrap()), "canary-4713\n");
+        // Until then it may be asked for again.
+        assert_eq!(text(&hosts.run(&request).await.unwrap()), "canary-4713\n");
+        hosts.acknowledge(&request);
+        let found = || node.exec("grep -r canary /var/lib/hostler /dev/shm /run /tmp || true");
+        eventually("its end", || found().is_empty()).await;
+        assert_eq!(hosts.run(&request).await.unwrap().code, 0, "{shell}: what became of it is still known");
+    }
+}

@@ -73,11 +73,15 @@ hold() {
   if [ "$verb" = release ]; then answer released; else answer kept; fi
 }
 
-# fetched OPERATION...: their results may be removed in a day. Once a session, those of which that is true are.
+# fetched OPERATION...: their results may be removed in a day, and what they printed at once: it may be secret. Once a
+# session, those of which that is true are.
 fetched() {
   for v; do
     o=$S/ops/$v
-    [ ! -e "$o/started" ] || [ -e "$o/fetched" ] || printf '%s %s\n' "$b" "$t" >"$o/fetched"
+    [ -e "$o/started" ] && [ ! -e "$o/fetched" ] && printf '%s %s\n' "$b" "$t" >"$o/fetched" || continue
+    rm -f "$o/out.cut" "$o/err.cut"
+    : >"$o/out"
+    : >"$o/err"
   done 2>/dev/null
   : >"$f.p"
   [ -e "$d/swept" ] || {
