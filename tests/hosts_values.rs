@@ -17,8 +17,10 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, TestRunner};
 use support::reading;
 
-/// How many requests go through each shell; each carries up to eight words, four variables and a standard input.
+/// How many requests go through each shell; each carries up to thirty words, four variables and a standard input.
 const REQUESTS: usize = 400;
+/// How many values go through each shell at least; through all three more than 10,000.
+const VALUES: usize = 4_000;
 
 /// Texts that a shell, a field or an encoding could trip over.
 const ODD: [&str; 30] = [
@@ -92,11 +94,12 @@ async fn through(shell: &str) {
         proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
     );
     let cases = (
-        proptest::collection::vec(word(), 0..8),
+        proptest::collection::vec(word(), 0..30),
         proptest::collection::vec(word(), 0..4),
         proptest::collection::vec(any::<u8>(), 0..40),
         any::<bool>(),
     );
+    let mut arrived = 0;
     for number in 0..REQUESTS {
         let (words, values, stdin, is_reading) = cases.new_tree(&mut runner).unwrap().current();
         // What the command got, each part with a NUL behind it.
@@ -123,7 +126,9 @@ async fn through(shell: &str) {
         }
         assert!(got.ends_with(&stdin) && (stdin.is_empty() || got[..got.len() - stdin.len()].ends_with(b"\0")));
         assert_eq!((reply.code, reply.stderr.as_slice()), (0, &b""[..]));
+        arrived += words.len() + values.len() + 1;
     }
+    assert!(arrived > VALUES, "{arrived} values in {shell}");
 
     // One word of 100 KiB of the worst, and a standard input of every byte.
     let long: String = "\u{81}'\n\\".chars().cycle().take(80 << 10).collect();
