@@ -350,7 +350,8 @@ async fn controller_that_is_killed() {
 #[tokio::test]
 async fn whoever_is_killed_nothing_is_started_twice() {
     let rounds: u32 = std::env::var("HOSTLER_KILLS").map_or(1, |text| text.parse().unwrap());
-    let lanes = ["dash", "busybox", "bash"].map(|shell| async move {
+    // Four at once.
+    let lanes = ["dash", "busybox", "bash", "dash"].map(|shell| async move {
         let mut lane = Lane::new(shell);
         for _ in 0..rounds {
             for (point, expected) in COURIER {
@@ -371,7 +372,7 @@ async fn whoever_is_killed_nothing_is_started_twice() {
         }
         lane
     });
-    let [dash, busybox, bash] = lanes;
-    let (dash, busybox, bash) = tokio::join!(dash, busybox, bash);
-    print(&[dash, busybox, bash]);
+    let [one, two, three, four] = lanes;
+    let (one, two, three, four) = tokio::join!(one, two, three, four);
+    print(&[one, two, three, four]);
 }
