@@ -26,7 +26,7 @@ pub fn parse(text: &str, base: u32, problems: &mut Problems) -> tree::File {
     let scan = scan::scan(text, base);
     let stopped = scan.stopped;
     let comments = scan.comments.clone();
-    let file = if stopped { tree::File::default() } else { build::file(base, &scan, problems) };
+    let file = if stopped { tree::File::default() } else { build::file(text, base, &scan, problems) };
     for problem in scan.problems {
         problems.push(problem);
     }

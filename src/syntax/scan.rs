@@ -29,8 +29,6 @@ pub(super) struct Scan<'t> {
     pub(super) text: Cow<'t, str>,
     /// Every comment, with spans in the shared byte space.
     pub(super) comments: Vec<Comment>,
-    /// Where plans, tasks, probes, commands and drivers begin at the top level.
-    pub(super) items: Vec<usize>,
     /// What was found wrong.
     pub(super) problems: Vec<Diagnostic>,
     /// Whether the grammar should not be asked: nothing that it says would help.
@@ -44,7 +42,6 @@ pub(super) fn scan(text: &str, base: u32) -> Scan<'_> {
         return Scan {
             text: Cow::Borrowed(""),
             comments: Vec::new(),
-            items: Vec::new(),
             problems: vec![errors::too_large(scanner.span(0, 0), text.len(), MAX_BYTES)],
             stopped: true,
         };
@@ -82,7 +79,6 @@ struct Scanner<'t> {
     /// `<` less `>` in this line: types nest by them.
     angles: usize,
     comments: Vec<Comment>,
-    items: Vec<usize>,
     problems: Vec<Diagnostic>,
     /// Characters to be replaced by blanks: where, and how many bytes.
     odd: Vec<(usize, usize)>,
@@ -106,7 +102,6 @@ impl<'t> Scanner<'t> {
             continues: false,
             angles: 0,
             comments: Vec::new(),
-            items: Vec::new(),
             problems: Vec::new(),
             odd: Vec::new(),
             open_string: false,
@@ -268,7 +263,6 @@ impl<'t> Scanner<'t> {
             }
             if self.brackets.depth() == 0 && matches!(word, "plan" | "task" | "probe" | "command" | "driver") {
                 self.headless = Some((start, end));
-                self.items.push(start);
             }
         }
         if word == "on" && !member && self.header.is_none() && (begins || self.on_may_follow(end)) {
@@ -522,7 +516,7 @@ impl<'t> Scanner<'t> {
         }
         let text =
             if self.odd.is_empty() { Cow::Borrowed(self.text) } else { Cow::Owned(blanked(self.text, &self.odd)) };
-        Scan { text, comments: self.comments, items: self.items, problems: self.problems, stopped }
+        Scan { text, comments: self.comments, problems: self.problems, stopped }
     }
 }
 

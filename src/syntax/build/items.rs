@@ -44,7 +44,7 @@ impl Builder<'_> {
     }
 
     /// A plan says for whom it runs, a script does not: the two can not stand in one file.
-    pub(super) fn mixed_script(&mut self, file: &File) {
+    fn mixed_script(&mut self, file: &File) {
         let plan = file.items.iter().find_map(|item| match item {
             Item::Plan(plan) => Some(plan),
             _ => None,

@@ -7,7 +7,6 @@ mod commands;
 mod compound;
 mod expressions;
 mod items;
-mod pieces;
 mod signatures;
 mod statements;
 mod strings;
@@ -27,14 +26,10 @@ const MAX_PROBLEMS: usize = 1000;
 pub(super) type Pair<'t> = pest::iterators::Pair<'t, Rule>;
 
 /// The tree of a text that has passed the scan; without its comments.
-pub(super) fn file(base: u32, scan: &Scan<'_>, problems: &mut Problems) -> File {
-    pieces::file(base, scan).unwrap_or_else(|| whole(&scan.text, base, &scan.comments, &scan.problems, problems))
-}
-
-/// The same for a text with its comments, and what the scan has found wrong with it.
-fn whole(text: &str, base: u32, comments: &[Comment], found: &[Diagnostic], problems: &mut Problems) -> File {
-    let mut builder = Builder::new(text, base, comments, found, problems);
-    match grammar::read(Rule::file, text) {
+pub(super) fn file(text: &str, base: u32, scan: &Scan<'_>, problems: &mut Problems) -> File {
+    let clean: &str = &scan.text;
+    let mut builder = Builder::new(clean, base, scan, problems);
+    match grammar::read(Rule::file, clean) {
         Ok(pairs) => builder.items(pairs),
         Err(stopped) => {
             let span = builder.token(stopped.at.min(text.len())).0;
@@ -61,18 +56,12 @@ pub(super) struct Builder<'t> {
 }
 
 impl<'t> Builder<'t> {
-    fn new(
-        text: &'t str,
-        base: u32,
-        comments: &'t [Comment],
-        found: &[Diagnostic],
-        problems: &'t mut Problems,
-    ) -> Self {
+    fn new(text: &'t str, base: u32, scan: &'t Scan<'_>, problems: &'t mut Problems) -> Self {
         let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         let lines: Vec<usize> = std::iter::once(0).chain(newlines).collect();
         let (known, quiet) = (problems.len(), BTreeSet::new());
-        let mut builder = Builder { text, base, comments, lines, quiet, problems, known, depth: 0 };
-        let spans = found.iter().filter_map(|problem| problem.primary.as_ref());
+        let mut builder = Builder { text, base, comments: &scan.comments, lines, quiet, problems, known, depth: 0 };
+        let spans = scan.problems.iter().filter_map(|problem| problem.primary.as_ref());
         builder.quiet = spans.map(|label| builder.line((label.span.start - base) as usize)).collect();
         builder
     }
