@@ -238,7 +238,7 @@ impl Walk<'_> {
         let mut flow = Flow::default();
         for _ in 0..ROUNDS {
             flow = once(self, entry.clone());
-            let again = entry.clone().and(&flow.failed.map(path::Path::wait));
+            let again = entry.clone().and(&flow.failed.map(path::Path::next_attempt));
             if again == entry {
                 break;
             }

@@ -96,6 +96,20 @@ impl Path {
         self.change_each(|_| true, |known| known.unlocked = false);
     }
 
+    /// Another attempt: none follows a command that may be at work still, and what was proven before is old.
+    pub(super) fn next_attempt(&mut self) {
+        self.wait();
+        if self.guests.values().any(|known| known.at_work) {
+            self.change_each(
+                |_| true,
+                |known| {
+                    known.disprove();
+                    known.at_work = false;
+                },
+            );
+        }
+    }
+
     /// A host was changed, by whatever name; without one, any may have been.
     pub(super) fn disprove(&mut self, who: Option<&Who>) {
         self.change_each(|other| who.is_none_or(|who| who.may_be(other)), Known::disprove);
