@@ -18,9 +18,9 @@ use proptest::test_runner::{Config, TestRunner};
 use support::reading;
 
 /// How many requests go through each shell; each carries up to thirty words, four variables and a standard input.
-const REQUESTS: usize = 400;
+const REQUESTS: usize = 250;
 /// How many values go through each shell at least; through all three more than 10,000.
-const VALUES: usize = 4_000;
+const VALUES: usize = 3_500;
 
 /// Texts that a shell, a field or an encoding could trip over.
 const ODD: [&str; 30] = [
