@@ -190,10 +190,10 @@ impl Walk<'_> {
                 let failed = if list.asks() { from.clone() } else { Paths::default() };
                 let mut flow = self.rounds(steps, from, frame, Some(step.span));
                 if let Some(items) = self.items.get(&step.span).filter(|items| !items.is_empty()) {
-                    // It has gone through all of them: what is known of them is known of its items.
+                    // It has gone through all of them: how it left them is known of its items.
                     let all =
                         |who: &Who| self.hosts_of(who).is_some_and(|hosts| hosts.iter().all(|h| items.contains(h)));
-                    flow.next = flow.next.map(|path| path.forget(|who| *who != Who::Passed(step.span) && all(who)));
+                    flow.next = flow.next.map(|path| path.hand_over(|who| *who != Who::Passed(step.span) && all(who)));
                 }
                 flow.failed.add(&failed);
                 flow

@@ -147,6 +147,7 @@ impl Path {
         self.change(&Who::Passed(span), |passed| {
             passed.disrupted |= last.disrupted && !last.keep_off;
             passed.off = passed.off.or(last.off.filter(|_| !last.keep_off));
+            passed.at_work |= last.at_work;
         });
     }
 
@@ -155,9 +156,12 @@ impl Path {
         self.guests.iter().filter(|(_, known)| known.disrupted)
     }
 
-    /// Nothing is known of these any more.
-    pub(super) fn forget(&mut self, whom: impl Fn(&Who) -> bool) {
-        self.guests.retain(|who, _| !whom(who));
+    /// Whether these are off, or disrupted, is known under another name.
+    pub(super) fn hand_over(&mut self, whom: impl Fn(&Who) -> bool) {
+        self.change_each(whom, |known| {
+            known.off = None;
+            known.disrupted = false;
+        });
     }
 
     pub(super) fn guests(&self) -> impl Iterator<Item = &Known> {
