@@ -212,7 +212,9 @@ fn a_preflight_rehearses_what_the_service_does_after_the_boot() {
     // The password is named in this environment only.
     let out = preflight(&[]);
     assert!(
-        out.contains("after the boot, as `hostler-resume.service` goes on with the run: the plan would be refused"),
+        out.contains(
+            "after the boot, as `hostler-resume.service` goes on with the run: the plan would be refused: `own`"
+        ),
         "{out}"
     );
     assert!(out.contains("own"), "{out}");

@@ -46,9 +46,10 @@ fn rehearse(unit: &str) -> Result<Vec<String>, String> {
             place(ours)
         ));
     }
+    let words = std::env::args_os().skip(1).filter(|word| word != "--narrated");
     let output = Command::new(&program)
-        .args(std::env::args_os().skip(1))
-        .arg("--rehearsal")
+        .args(words)
+        .args(["--narrated", "--rehearsal"])
         .env_clear()
         .env("PATH", PATH)
         .envs(environment)
@@ -59,9 +60,16 @@ fn rehearse(unit: &str) -> Result<Vec<String>, String> {
         Ok(found) => Ok(sentences(&found)),
         Err(_) => {
             let said = String::from_utf8_lossy(&output.stderr);
-            Err(format!("the plan would be refused there\n  {}", said.trim().replace('\n', "\n  ")))
+            Err(format!("the plan would be refused: {}", errors(&said).join("; ")))
         }
     }
+}
+
+/// The sentences of the errors in what a narrated program says.
+fn errors(said: &str) -> Vec<&str> {
+    let severe = |line: &str| line.trim() == "Diagnostic severity: error";
+    let follows = said.lines().zip(said.lines().skip(1)).filter(|(_, next)| severe(next)).map(|(line, _)| line);
+    follows.chain(said.lines().filter_map(|line| line.strip_prefix("error: "))).collect()
 }
 
 /// What stands against the plan by a preflight's JSON.
