@@ -44,7 +44,7 @@ async fn main() {
         let master = format!("{ssh} -o ControlPath={}/master", bed.path.display());
         sh(&format!("{master} -o ControlMaster=yes -o ControlPersist=yes true"));
         let session = sh(&format!("{master} 'echo $PPID'")).trim().to_string();
-        let mut rows: Vec<[Vec<(f64, f64)>; 4]> = Vec::new();
+        let mut rows: Vec<[(f64, f64); 4]> = Vec::new();
         for _ in 0..rounds {
             let read = measured(node, &courier, ours(&hosts, reading)).await;
             let change = measured(node, &courier, ours(&hosts, changing)).await;
@@ -52,12 +52,12 @@ async fn main() {
             let began = Instant::now();
             theirs(&format!("{ssh} true"), 10).await;
             let cold = (f64::NAN, began.elapsed().as_secs_f64() * 100.0);
-            rows.push([vec![over_master], vec![read], vec![change], vec![cold]]);
+            rows.push([over_master, read, change, cold]);
         }
         sh(&format!("{master} -O exit 2>/dev/null"));
         for (at, what) in ["ssh over a master", "reading", "changing", "ssh, a login each"].iter().enumerate() {
-            let of = |pick: fn((f64, f64)) -> f64| median(rows.iter().map(|row| pick(row[at][0])).collect());
-            let ratio = median(rows.iter().map(|row| row[at][0].1 / row[0][0].1).collect());
+            let of = |pick: fn((f64, f64)) -> f64| median(rows.iter().map(|row| pick(row[at])).collect());
+            let ratio = median(rows.iter().map(|row| row[at].1 / row[0].1).collect());
             let cpu = of(|cost| cost.0);
             let cpu = if cpu.is_nan() { String::new() } else { format!("{cpu:.1} ms") };
             println!("| {shell} | {what} | {cpu} | {:.1} ms | {ratio:.2} |", of(|cost| cost.1));
