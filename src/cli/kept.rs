@@ -5,11 +5,10 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::Mac as _;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
 use super::arguments::OneArguments;
 use super::check::EVAL;
@@ -18,7 +17,7 @@ use super::ready::Ready;
 use super::trusted::digest;
 use crate::check::Channel;
 use crate::code::Code;
-use crate::hosts::{Endpoint, random_hex};
+use crate::hosts::{Endpoint, hex, keyed, random_hex};
 use crate::journal::{EVENT, OWNER, RUN, Record, Runs, new_id};
 use crate::machine::{Event, Note};
 use crate::run::Replay;
@@ -264,13 +263,13 @@ fn sources(sources: &Sources) -> Vec<Source> {
 
 /// The variables of the environment that are set and that a plan takes secrets from, with keyed digests.
 fn secrets(code: &Code, key: &str) -> BTreeMap<String, String> {
-    let keyed = |secret: &OsStr| {
-        let mut hmac = <Hmac<Sha256>>::new_from_slice(key.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
-        hmac.update(secret.as_encoded_bytes());
-        hmac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    let of = |secret: &OsStr| {
+        let mut digest = keyed(key);
+        digest.update(secret.as_encoded_bytes());
+        hex(&digest.finalize().into_bytes())
     };
     let names = code.secrets_of_the_environment().into_iter();
-    names.filter_map(|name| std::env::var_os(&name).map(|secret| (name, keyed(&secret)))).collect()
+    names.filter_map(|name| std::env::var_os(&name).map(|secret| (name, of(&secret)))).collect()
 }
 
 fn digest_of(code: &Code) -> String {

@@ -53,7 +53,7 @@ pub(crate) fn service(arguments: &ServiceArguments, terminal: &mut Terminal) -> 
 
 /// Whether a run goes on by itself after a boot.
 pub(super) fn is_installed() -> bool {
-    Units::here().is_ok_and(|units| units.path("timer").is_file())
+    installed().is_some()
 }
 
 /// The text of the installed service.

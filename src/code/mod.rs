@@ -29,7 +29,6 @@ pub struct Code {
     /// The inventory's name of the machine that runs the plan.
     pub controller: Option<String>,
     /// The host that keeps the locks of plans, where that is another.
-    #[serde(default)]
     pub lock_host: Option<String>,
 }
 

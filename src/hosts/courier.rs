@@ -181,8 +181,7 @@ fn command(line: &mut Vec<u8>, request: &Request) {
 /// What tells one request from another under the same id. It is keyed, since it stands on the host's disk and what it
 /// covers may be secret.
 fn digest(request: &Request, operation: &Operation) -> String {
-    let mut hmac =
-        <Hmac<Sha256>>::new_from_slice(operation.key.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
+    let mut hmac = keyed(&operation.key);
     let mut part = |bytes: &[u8]| {
         hmac.update(&(bytes.len() as u64).to_be_bytes());
         hmac.update(bytes);
@@ -199,8 +198,14 @@ fn digest(request: &Request, operation: &Operation) -> String {
     hex(&hmac.finalize().into_bytes()[..16])
 }
 
+/// A digest that says nothing to whoever has not its key.
+pub(crate) fn keyed(key: &str) -> Hmac<Sha256> {
+    // Keys of any length are taken.
+    Hmac::new_from_slice(key.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()))
+}
+
 /// Bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -31,6 +31,7 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 
 pub use config::Options;
+pub(crate) use courier::{hex, keyed};
 pub use endpoint::Endpoint;
 pub(crate) use folder::random_hex;
 pub use operation::GoesOn;
