@@ -29,21 +29,27 @@ unset OLDPWD
 # Files of ours hold what commands print until it is sent: in memory where the host has a place for that, so that a
 # full disk stops nobody from looking.
 # Its name holds a part of the nonce only: everybody may list the folder above it.
-d=
+d=.hostler-${N%????????????????????}
 for l in /dev/shm /run /tmp /var/tmp "$HOME"; do
-  if mkdir -m 700 "$l/.hostler-${N%????????????????????}" 2>/dev/null; then
-    d=$l/.hostler-${N%????????????????????}
+  if mkdir -m 700 "$l/$d" 2>/dev/null; then
+    d=$l/$d
     break
   fi
 done
-if [ -z "$d" ] || ! mkfifo -m 600 "$d/turn"; then
+# Whoever has read the one line from this pipe may write to the connection. No process is needed to take the turn,
+# and none to give it back. A here-document is such a pipe, opened anew for both directions; in a shell that makes a
+# file of it the pipe has a name.
+exec 9<<T
+turn
+T
+exec 9<>/proc/self/fd/9
+if ! [ -p /proc/self/fd/9 ]; then
+  mkfifo -m 600 "$d/turn" && exec 9<>"$d/turn" && echo >&9
+fi
+if ! [ -p /proc/self/fd/9 ] || ! [ -d "$d" ]; then
   printf '\n%s no-room\n' "$N"
   exit 1
 fi
-# Whoever has read the one line from this pipe may write to the connection. No process is needed to take the turn,
-# and none to give it back.
-exec 9<>"$d/turn"
-echo >&9
 : >"$d/beat"
 
 # Gives commands a process group of their own.
