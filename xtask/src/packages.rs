@@ -4,11 +4,12 @@ use std::path::Path;
 use std::process::Command;
 
 /// A program that tests start, and the package that it is in.
-const PROGRAMS: [(&str, &str); 12] = [
+const PROGRAMS: [(&str, &str); 13] = [
     ("bash", "bash"),
     ("busybox", "busybox"),
     ("dash", "dash"),
     ("dbus-daemon", "dbus"),
+    ("faketime", "faketime"),
     ("flock", "util-linux"),
     ("ip", "iproute2"),
     ("ps", "procps"),
