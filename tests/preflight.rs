@@ -254,14 +254,25 @@ fn an_agent_that_may_not_shut_down() {
 
 #[test]
 fn an_agent_that_the_plan_repairs_keeps_nothing_from_starting() {
-    let (said, code) =
-        lab::check("use std.agent.qemu_ga_fix\nplan test for guest in web { qemu_ga_fix(guest); restart(guest) }");
-    let found = preflight_of(&code.unwrap_or_else(|| panic!("{said:#?}")), |lab| {
-        lab.machine("web").unwrap().agent_answers = false;
-    });
-    found.is_ready();
-    let text = found.preflight.text();
-    assert!(text.contains("QEMU guest agent is not running; the plan sees to that"), "{text}");
+    let dead = |lab: &mut Lab| lab.machine("web").unwrap().agent_answers = false;
+    for plan in [
+        "use std.agent.qemu_ga_fix\nplan test for guest in web { qemu_ga_fix(guest); restart(guest) }",
+        "plan test for guest in web { on guest as root: apt-get -y install qemu-guest-agent; restart(guest) }",
+        "plan test for guest in web { mend(guest); on hypervisor: qm reboot $vmid }\n\
+         task mend(vm: Guest) { on vm as root: systemctl restart qemu-guest-agent }",
+    ] {
+        let (said, code) = lab::check(plan);
+        let found = preflight_of(&code.unwrap_or_else(|| panic!("{said:#?}")), dead);
+        found.is_ready();
+        let text = found.preflight.text();
+        assert!(text.contains("QEMU guest agent is not running; the plan sees to that"), "{plan}:\n{text}");
+    }
+    for plan in [
+        "on hypervisor: qm reboot $vmid; await ssh(guest); on guest as root: systemctl restart qemu-guest-agent",
+        "on guest reading: systemctl is-active qemu-guest-agent; on hypervisor: qm reboot $vmid",
+    ] {
+        assert!(!preflight_for("web", plan, dead).preflight.is_ready(), "{plan}");
+    }
 }
 
 #[test]

@@ -5,13 +5,12 @@ use std::collections::{BTreeSet, VecDeque};
 use indexmap::{IndexMap, IndexSet};
 
 use crate::code::{
-    Builtin, Callee, Code, Effect, Expr, Guard, Instruction as I, Proc, ProcKind, Role, Slot, Value, WhenLocked,
-    duration_text,
+    Builtin, Callee, Code, Effect, Expr, Guard, Instruction as I, Proc, Role, Slot, Value, WhenLocked, duration_text,
 };
 use crate::machine::evaluate;
 
-/// The file of the library whose tasks repair guest agents.
-const AGENT_REPAIRS: &str = "std/agent.plan:";
+/// What a command names that repairs a guest's agent: its service, which is its package too, or its program.
+const AGENT: [&str; 2] = ["qemu-guest-agent", "qemu-ga"];
 
 /// What a plan needs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -215,17 +214,14 @@ impl Walk<'_> {
                     Callee::Builtin(_) => None,
                 };
                 if let Some(proc) = proc {
-                    let repairs = |proc: &Proc| {
-                        proc.kind == ProcKind::Task
-                            && proc.marks.first().is_some_and(|mark| mark.place.starts_with(AGENT_REPAIRS))
-                    };
-                    if code.procs.get(proc).is_some_and(repairs)
-                        && let Some(Value::Host(host)) = values.first()
-                        && let Some(guest) = self.guest_of(&host.clone())
-                    {
-                        guest.repaired = true;
-                    }
                     self.procedure(proc, values);
+                }
+            }
+            I::Run(command, _) if command.effect == Effect::Change => {
+                let names_it = AGENT.iter().any(|name| command.text.contains(name));
+                if names_it && let Some(guest) = self.guest(slots, &command.place) {
+                    // What has asked for the agent before did not wait for this.
+                    guest.repaired |= !guest.agent;
                 }
             }
             I::RunPlan(plan, _) => self.open.push_back(*plan),
