@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::thread::JoinHandle;
 
 use here::{Site, ended};
@@ -127,8 +127,7 @@ fn a_secret_reaches_the_command_and_no_sink() {
     let plan = site.folder.join("p.plan");
     let sees = "plan p(token: Secret = env(\"DESK_TOKEN\")) for guest in me {\n  let a = on guest reading env T=$token: sh 'printf %s \"${#T}\"'\n  let b = on guest reading stdin $token: wc -c\n  record both = \"${a.trim} ${b.trim}\"\n}\n";
     fs::write(&plan, sees).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hostler"));
-    command.args(["run", "p.plan"]).current_dir(&site.folder).stdin(Stdio::null());
+    let mut command = site.hostler(&["run", "p.plan"]);
     let (code, out) = ended(command.env_remove("DESK_TOKEN").output().unwrap());
     assert_eq!(code, 2, "{out}");
     assert!(out.contains("DESK_TOKEN"), "{out}");

@@ -82,7 +82,8 @@ fn a_run_can_be_looked_at_afterwards() {
     let (code, out) = site.ask(&["logs", &id[9..]]);
     assert_eq!(code, 0, "{out}");
     assert!(out.contains("ended with 0\n    one\n  ! two\n"), "{out}");
-    assert_eq!(site.ask(&["logs", id, "other"]), (0, String::new()));
+    let why = format!("error: the run {id} had nothing to do with `other`; it is about me\n");
+    assert_eq!(site.ask(&["logs", id, "other"]), (2, why));
 
     let (code, out) = site.ask(&["journal", "verify"]);
     assert_eq!(code, 0, "{out}");
@@ -182,6 +183,14 @@ fn a_journal_of_another_form_says_which_program_reads_it() {
     assert_eq!(code, 2, "{out}");
     assert!(out.contains("begun by hostler 9.1.0") && out.contains("use hostler 9.1.0"), "{out}");
     assert_eq!(lines(&site, "done"), 0);
+    // It is listed, and not removed: it may wait for that version.
+    let (code, out) = site.ask(&["runs"]);
+    assert!(code == 0 && out.lines().count() == 1 && out.contains("use hostler 9.1.0 for it"), "{out}");
+    let (_, out) = site.ask(&["runs", "--format", "json"]);
+    assert!(out.contains("\"unreadable\"") && out.contains("use hostler 9.1.0 for it"), "{out}");
+    let (_, out) = site.ask(&["runs", "prune", "--older-than", "0d"]);
+    assert!(out.starts_with("removed 0 runs\nkept 2"), "{out}");
+    assert!(out.trim_end().ends_with("use hostler 9.1.0 for it; nobody else knows whether it is over"), "{out}");
 }
 
 #[test]
@@ -197,6 +206,11 @@ fn a_run_is_found_by_a_part_of_its_name() {
     assert!(out.contains("`20` may be") && out.contains("write more of it"), "{out}");
     let (_, out) = site.ask(&["show", "nobody"]);
     assert_eq!(out, "error: there is no run `nobody`; `hostler runs` lists them\n");
+    assert_eq!(site.ask(&["show"]), site.ask(&["show", "last"]));
+    assert_eq!(site.ask(&["logs"]), site.ask(&["logs", "last", "me"]));
+    let (code, out) = site.ask(&["runs", "prune", "--older-than", "soon"]);
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains("write a number of days, like `30`"), "{out}");
     assert_eq!(site.ask(&["runs", "prune"]).1, "removed 0 runs\n");
     assert_eq!(site.ask(&["runs", "prune", "--older-than", "0"]).1, "removed 2 runs\n");
     assert_eq!(site.ask(&["runs"]).1, "there are no runs yet\n");

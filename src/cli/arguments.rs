@@ -203,7 +203,7 @@ pub(crate) enum RunsCommand {
     /// Remove runs that are over; each run removes those that are older than 90 days
     Prune {
         /// Only those that have been over for so many days
-        #[arg(long, value_name = "DAYS", default_value_t = 90)]
+        #[arg(long, value_name = "DAYS", default_value = "90", value_parser = days)]
         older_than: i64,
     },
 }
@@ -211,6 +211,7 @@ pub(crate) enum RunsCommand {
 #[derive(Debug, Args)]
 pub(crate) struct ShowArguments {
     /// The run: its id, a part of it, or `last`
+    #[arg(default_value = "last")]
     pub(crate) run: String,
     /// As text, or as JSON
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -220,6 +221,7 @@ pub(crate) struct ShowArguments {
 #[derive(Debug, Args)]
 pub(crate) struct LogsArguments {
     /// The run: its id, a part of it, or `last`
+    #[arg(default_value = "last")]
     pub(crate) run: String,
     /// Only what was done for this guest
     pub(crate) guest: Option<String>,
@@ -392,5 +394,14 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_string(), value.to_string())),
         _ => Err("write it as NAME=VALUE".to_string()),
+    }
+}
+
+/// A number of days: `30`, or `30d`.
+fn days(text: &str) -> Result<i64, String> {
+    let number = text.strip_suffix('d').unwrap_or(text);
+    match number.parse::<u32>() {
+        Ok(days) => Ok(days.into()),
+        Err(_) => Err("write a number of days, like `30`".to_string()),
     }
 }

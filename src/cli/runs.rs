@@ -1,8 +1,9 @@
 //! `hostler runs`, `hostler show`, `hostler logs` and `hostler journal`: what was run, by its journals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::arguments::{
@@ -80,45 +81,63 @@ fn said(outcome: Result<u8, String>, terminal: &mut Terminal) -> u8 {
     })
 }
 
-fn list_all(format: Format, terminal: &mut Terminal) -> Result<u8, String> {
-    let runs = runs()?;
-    let mut rows = Vec::new();
-    for id in runs.ids()? {
-        match Past::read(&runs, &id) {
+/// A run as `hostler runs` lists it.
+struct Row {
+    began: String,
+    /// For a program, and for a person.
+    state: (&'static str, String),
+    guests: IndexMap<&'static str, usize>,
+}
+
+impl Row {
+    fn of(runs: &Runs, id: &str, began: impl Fn(&Past) -> String) -> Row {
+        match Past::read(runs, id) {
             Ok(past) => {
-                let counts = summary(&past).counts();
-                rows.push((id, past.kept.time(0), Standing::of(&runs, &past), counts));
+                let standing = Standing::of(runs, &past);
+                let state = (standing.word(), standing.text().to_string());
+                Row { began: began(&past), state, guests: summary(&past).counts() }
             }
-            Err(why) => terminal.remark(&format!("warning: {id}: {why}")),
+            // That of another version is listed too: it may wait for that version.
+            Err(why) => Row { began: String::new(), state: ("unreadable", why), guests: IndexMap::new() },
         }
     }
+}
+
+fn list_all(format: Format, terminal: &mut Terminal) -> Result<u8, String> {
+    let runs = runs()?;
+    let ids = runs.ids()?;
     if format == Format::Json {
-        let rows: Vec<Value> = rows
-            .iter()
-            .map(|(id, began, standing, counts)| {
-                json!({ "run": id, "began": began.timestamp().to_string(), "state": standing.word(), "guests": counts })
-            })
-            .collect();
-        terminal.json(&Value::Array(rows));
+        let row = |id: &String| {
+            let row = Row::of(&runs, id, |past| past.kept.time(0).timestamp().to_string());
+            match row.state {
+                ("unreadable", why) => json!({ "run": id, "state": "unreadable", "why": why }),
+                (state, _) => json!({ "run": id, "began": row.began, "state": state, "guests": row.guests }),
+            }
+        };
+        terminal.json(&Value::Array(ids.iter().map(row).collect()));
         return Ok(GOOD);
     }
-    if rows.is_empty() {
+    if ids.is_empty() {
         terminal.remark("there are no runs yet");
     }
-    let width = rows.iter().map(|(id, ..)| id.len()).max().unwrap_or(0);
-    for (id, began, standing, counts) in rows {
-        let counts: Vec<String> = counts.iter().map(|(word, number)| format!("{number} {word}")).collect();
-        let began = began.strftime("%Y-%m-%d %H:%M");
-        let row = format!("{id:width$}  {began}  {}  {}", standing.text(), counts.join(", "));
-        terminal.say(row.trim_end());
+    let width = ids.iter().map(String::len).max().unwrap_or(0);
+    for id in ids {
+        let row = Row::of(&runs, &id, |past| past.kept.time(0).strftime("%Y-%m-%d %H:%M").to_string());
+        let counts: Vec<String> = row.guests.iter().map(|(word, number)| format!("{number} {word}")).collect();
+        let line = format!("{id:width$}  {:16}  {}  {}", row.began, row.state.1, counts.join(", "));
+        terminal.say(line.trim_end());
     }
     Ok(GOOD)
 }
 
 /// Removes the runs that are over, and have been for so many days.
 fn prune(days: i64, terminal: &mut Terminal) -> Result<u8, String> {
-    let removed = remove_older(&runs()?, days)?;
+    let runs = runs()?;
+    let (removed, unread) = remove_older(&runs, days)?;
     terminal.say(&format!("removed {removed} {}", if removed == 1 { "run" } else { "runs" }));
+    for (id, why) in unread {
+        terminal.remark(&format!("kept {id}: {why}; nobody else knows whether it is over"));
+    }
     Ok(GOOD)
 }
 
@@ -127,16 +146,18 @@ pub(super) fn prune_old(runs: &Runs) {
     let _ = remove_older(runs, DAYS);
 }
 
-fn remove_older(runs: &Runs, days: i64) -> Result<usize, String> {
+/// How many were removed, and which ones can not be read, each with the reason.
+fn remove_older(runs: &Runs, days: i64) -> Result<(usize, Vec<(String, String)>), String> {
     let age = Duration::from_secs(u64::try_from(days).unwrap_or(0).saturating_mul(24 * 3600));
-    let mut removed = 0;
+    let (mut removed, mut unread) = (0, Vec::new());
     for id in runs.untouched_for(age)? {
-        let is_over = Past::read(runs, &id).is_ok_and(|past| past.is_over());
-        if is_over && runs.remove(&id).is_ok() {
-            removed += 1;
+        match Past::read(runs, &id) {
+            Ok(past) if past.is_over() && runs.remove(&id).is_ok() => removed += 1,
+            Ok(_) => {}
+            Err(why) => unread.push((id, why)),
         }
     }
-    Ok(removed)
+    Ok((removed, unread))
 }
 
 pub(crate) fn show(arguments: &ShowArguments, terminal: &mut Terminal) -> u8 {
@@ -194,6 +215,13 @@ pub(crate) fn logs(arguments: &LogsArguments, terminal: &mut Terminal) -> u8 {
                 }
             }
         })?;
+        if let Some(wanted) = &arguments.guest
+            && !past.notes.iter().any(|note| note.guest == *wanted)
+        {
+            let guests = past.notes.iter().filter(|note| note.guest != note.plan).map(|note| note.guest.as_str());
+            let guests: Vec<&str> = guests.collect::<BTreeSet<_>>().into_iter().collect();
+            return Err(format!("the run {id} had nothing to do with `{wanted}`; it is about {}", guests.join(", ")));
+        }
         let is_wanted = |guest: &str| arguments.guest.as_ref().is_none_or(|wanted| wanted == guest);
         for (at, guest, run, result) in entries {
             if !is_wanted(&guest) {
