@@ -146,7 +146,8 @@ impl Checker<'_> {
                 }
                 Err(why) => {
                     self.problems.push(errors::bad_pattern(&format!("`{option} {pattern}`"), &why.to_string()));
-                    return targets;
+                    // What other hosts lack was not asked.
+                    return Vec::new();
                 }
             }
         }
