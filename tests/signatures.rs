@@ -342,3 +342,25 @@ fn a_long_list_of_what_there_is_stays_readable() {
     let help = lab::help("plan test for guest in web {\n  on guest: dnf modul list\n}\n");
     assert!(help.contains("`module`"), "{help}");
 }
+
+#[test]
+fn what_only_a_shell_knows_is_one_problem() {
+    let shell = ["command/shell-syntax"];
+    for command in [
+        "qm list | grep 101",
+        "qm status $vmid 2>/dev/null",
+        "qm shutdown $vmid && qm start $vmid",
+        "qm reboot {{ vmid }}",
+        "{{ tool }} --now",
+        "qm config `cat id`",
+        "for i in 101 102",
+    ] {
+        assert_eq!(all("web", "hypervisor", &[command]), [Err(shell.map(str::to_string).to_vec())], "{command}");
+    }
+    assert_eq!(all("web", "hypervisor", &["qm reboot $(cat id)"]), [Err(vec!["syntax/bad-dollar".to_string()])]);
+    // What stands before the operator is no secret.
+    let both = ["power/other-guest", "command/shell-syntax"].map(str::to_string).to_vec();
+    assert_eq!(all("web", "hypervisor", &["qm reboot 102 | tee x"]), [Err(both)]);
+    let both = ["power/guest-initiated", "command/shell-syntax"].map(str::to_string).to_vec();
+    assert_eq!(all("web", "guest", &["reboot || true"]), [Err(both)]);
+}

@@ -155,18 +155,29 @@ impl Body<'_, '_> {
         }
     }
 
+    /// The words of a command in which nothing is left to a shell: those before the first operator. `None` where a word
+    /// stands for something that only a shell or a template knows. Either was reported.
+    fn understood<'t>(&self, command: &'t tree::Command) -> Option<&'t [tree::Word]> {
+        let words = command.words.as_slice();
+        let inside = self.checker.of_shells.iter().filter(|span| command.span.contains(**span));
+        let Some(first) = inside.min_by_key(|span| span.start) else { return Some(words) };
+        let at = words.iter().position(|word| word.span.contains(first.before()))?;
+        // `2>&1` is one too.
+        let text = self.checker.sources.slice(words[at].span).trim_start_matches(|c: char| c.is_ascii_digit());
+        let is_operator = text.starts_with(['|', '&', '<', '>']);
+        if is_operator && at > 0 { Some(&words[..at]) } else { None }
+    }
+
     fn command(&mut self, head: Option<Head>, command: &tree::Command) -> Option<Command> {
         if command.words.is_empty() {
             return None;
         }
-        let Some(head) = head else {
-            // The place is unknown and reported; the words are still worth reading.
-            let mut unplaced = words::Reading::default();
-            self.words(&command.words, &mut unplaced);
-            return None;
-        };
+        let words = self.understood(command)?;
         let mut read = words::Reading::default();
-        self.words(&command.words, &mut read)?;
+        let are_words = self.words(words, &mut read);
+        // Where the place is unknown, which was reported, the words were still worth reading.
+        let head = head?;
+        are_words?;
         let text = self.checker.sources.slice(command.span).split_whitespace().collect::<Vec<_>>().join(" ");
         let mut lowered = Command {
             place: head.place,

@@ -156,6 +156,8 @@ struct Checker<'a> {
     inventory: &'a Inventory,
     site: &'a Site,
     vault: &'a VaultKeys,
+    /// What the parser found in commands that only a shell or a template understands.
+    of_shells: Vec<Span>,
     without_identities: bool,
     modules: Modules,
     always: Vec<ModuleId>,
@@ -229,11 +231,15 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+        let is_of_shells = |problem: &&Diagnostic| matches!(problem.code, "command/shell-syntax" | "syntax/bad-dollar");
+        let of_shells =
+            problems.iter().filter(is_of_shells).filter_map(|problem| Some(problem.primary.as_ref()?.span)).collect();
         Checker {
             sources,
             inventory,
             site,
             vault,
+            of_shells,
             without_identities: false,
             modules,
             always,

@@ -76,6 +76,7 @@ fn token_hint(token: &str) -> Option<String> {
         "||" => "write `or`".to_string(),
         "!" => "write `not`".to_string(),
         "%" => "a percentage is written without a blank: `20%`".to_string(),
+        "for" => "a time is written `within 5m`; a loop, `for x in xs { … }`, begins a statement".to_string(),
         _ if words::is_reserved(token) => format!("`{token}` is a word of the language and no name"),
         _ => return None,
     })

@@ -8,7 +8,11 @@ use crate::text::Span;
 /// A statement that begins with nothing known.
 pub(in crate::syntax) fn bad_statement(span: Span, token: &str, line: &str) -> Diagnostic {
     let rest = line.get(token.len()..).unwrap_or("").trim_start();
-    let help = if let Some(hint) = beginning_hint(token, rest) {
+    let help = if line.starts_with('/')
+        && let Some(command) = bare_command(line)
+    {
+        Some(command)
+    } else if let Some(hint) = beginning_hint(token, rest) {
         Some(hint)
     } else if let Some(keyword) =
         nearest(token, words::BEGINNINGS).filter(|keyword| *keyword != token && is_word(token))
@@ -16,6 +20,8 @@ pub(in crate::syntax) fn bad_statement(span: Span, token: &str, line: &str) -> D
         Some(format!("did you mean `{keyword}`?"))
     } else if is_word(token) && rest.starts_with('(') && !line.get(token.len()..).unwrap_or("").starts_with('(') {
         Some(format!("no blank may stand before the parenthesis: `{token}(…)`"))
+    } else if let Some(command) = bare_command(line) {
+        Some(command)
     } else if is_word(token) {
         Some("a statement begins with a word of the language (`on`, `let`, `await`, `require`, `if` …) or is a call: `restart(guest)`".to_string())
     } else {
@@ -31,6 +37,29 @@ pub(in crate::syntax) fn bad_statement(span: Span, token: &str, line: &str) -> D
         Some(help) => problem.help(help),
         None => problem,
     }
+}
+
+/// Programs of hypervisors; every other is more likely meant for the guest.
+const OF_HYPERVISORS: [&str; 10] =
+    ["qm", "pct", "pvesh", "pvesm", "pvecm", "ha-manager", "vzdump", "qmrestore", "virsh", "virt-install"];
+
+/// A command without the host that carries it out.
+fn bare_command(line: &str) -> Option<String> {
+    let line = line.trim_end().trim_end_matches('}').trim_end();
+    let (program, rest) = line.split_once(' ')?;
+    let rest = rest.trim_start();
+    let is_program = program.starts_with(|c: char| c.is_ascii_lowercase() || c == '/')
+        && program.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && program.chars().all(|c| c.is_ascii_alphanumeric() || "-_./+".contains(c));
+    let is_word = rest.starts_with(|c: char| c.is_ascii_alphanumeric() || "-$/'\"".contains(c));
+    if !is_program || !is_word || line.chars().count() > 100 {
+        return None;
+    }
+    if matches!(rest, "guest" | "host" | "hypervisor") {
+        return Some(format!("a call has parentheses: `{program}({rest})`"));
+    }
+    let place = if OF_HYPERVISORS.contains(&program) { "hypervisor" } else { "guest" };
+    Some(format!("a command stands behind the host that carries it out: `on {place}: {line}`"))
 }
 
 /// What somebody meant who begins a statement like this.
