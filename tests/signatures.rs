@@ -364,3 +364,17 @@ fn what_only_a_shell_knows_is_one_problem() {
     let both = ["power/guest-initiated", "command/shell-syntax"].map(str::to_string).to_vec();
     assert_eq!(all("web", "guest", &["reboot || true"]), [Err(both)]);
 }
+
+#[test]
+fn what_follows_from_a_mistake_is_not_said_too() {
+    let of_web = "plan test for guest in web {";
+    for (plan, code) in [
+        (format!("task t(g: Gest) {{ warn \"x\" }}\n{of_web} t(guest) }}"), "type/unknown-type"),
+        (format!("probe t(g: Guest) {{ return true }}\n{of_web} require t(guest) }}"), "syntax/unexpected"),
+        (format!("{of_web} on guest: sh \"echo $HOME\" }}"), "command/script-interpolation"),
+    ] {
+        let (said, _) = lab::check(&plan);
+        let codes: Vec<&str> = said.iter().filter_map(|one| one.split(": ").nth(1)).collect();
+        assert_eq!(codes, [code], "{plan}: {said:#?}");
+    }
+}

@@ -34,3 +34,16 @@ fn a_target_that_nobody_knows_is_all_that_is_said() {
         }
     }
 }
+
+#[test]
+fn what_a_host_lacks_is_said_once_where_it_is_needed_first() {
+    let site = two("lacks").with("inventory/hosts", "[all]\nweb proxmox_host=pve\ndb\npve\n").with(
+        "two.plan",
+        "plan two for guest in web, db {\n  on hypervisor: qm status $vmid\n  restart(guest)\n  restart(guest)\n}\n",
+    );
+    let said = site.hostler("check two.plan");
+    assert_eq!(said.codes(), ["inventory/missing-variable", "inventory/missing-variable"], "{said:?}");
+    for part in ["`web` and `db` have no `vmid`", "`db` has no hypervisor", "two.plan:2:"] {
+        assert!(said.err.contains(part), "{part}: {said:?}");
+    }
+}

@@ -171,6 +171,8 @@ impl<'c, 'a> Body<'c, 'a> {
         match &ty.kind {
             tree::TypeKind::Named(name) => match Type::named(name) {
                 Some(ty) => ty,
+                // The parser has said that there is none.
+                None if name.is_empty() => Type::Unknown,
                 None => {
                     self.report(errors::unknown_type(ty.span, name));
                     Type::Unknown

@@ -471,13 +471,12 @@ impl<'a> Checker<'a> {
     }
 
     fn report_findings(&mut self, findings: Findings) {
-        // One password opens them all, so a variable is said once, where it is needed first.
+        // What a host lacks is said once, where it is needed first.
         let mut told: IndexSet<(&str, &str)> = IndexSet::new();
         for ((span, name), hosts) in &findings.missing {
-            let (locked, hosts): (Vec<&String>, Vec<&String>) =
-                hosts.iter().partition(|host| !self.locked_files(host).is_empty());
-            let hosts: Vec<String> = hosts.into_iter().cloned().collect();
-            let locked: Vec<String> = locked.into_iter().filter(|host| told.insert((name, host))).cloned().collect();
+            let untold = hosts.iter().filter(|host| told.insert((name, host))).cloned();
+            let (locked, hosts): (Vec<String>, Vec<String>) =
+                untold.partition(|host| !self.locked_files(host).is_empty());
             if !locked.is_empty() {
                 let files: IndexSet<Span> = locked.iter().flat_map(|host| self.locked_files(host)).copied().collect();
                 let files: Vec<(String, Span)> = files
@@ -506,8 +505,12 @@ impl<'a> Checker<'a> {
             }
             self.problems.push(error);
         }
+        let mut told: IndexSet<&str> = IndexSet::new();
         for (span, hosts) in &findings.no_hypervisor {
-            let hosts: Vec<String> = hosts.iter().cloned().collect();
+            let hosts: Vec<String> = hosts.iter().filter(|host| told.insert(host)).cloned().collect();
+            if hosts.is_empty() {
+                continue;
+            }
             let mut error = errors::no_hypervisor(*span, &hosts);
             for host in hosts.iter().take(3).filter_map(|host| self.inventory.hosts.get(host)) {
                 error = error.and(host.own_file_span.unwrap_or(host.span), "this host");

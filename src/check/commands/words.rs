@@ -144,8 +144,9 @@ impl Body<'_, '_> {
                     let base = name.rsplit('/').next().unwrap_or(name).to_string();
                     read.name = base.clone();
                     if let Some(at) = script::script_word(&base, &seen, start) {
-                        for word in &seen[at.clone()] {
-                            self.no_values_in(word.word);
+                        let refused = seen[at.clone()].iter().filter(|word| self.has_value(word.word)).count();
+                        if refused > 0 {
+                            return None;
                         }
                         let text: String = seen[at.clone()]
                             .iter()
@@ -355,23 +356,20 @@ impl Body<'_, '_> {
         }
     }
 
-    /// Reports values inside a script.
-    fn no_values_in(&mut self, word: &tree::Word) {
-        for part in &word.parts {
-            let path = match &part.kind {
-                WordPartKind::Value(path) | WordPartKind::Spread(path) => Some(path),
-                WordPartKind::Quoted(pieces) => pieces.iter().find_map(|piece| match piece {
-                    tree::StrPart::Value(path) => Some(path),
-                    tree::StrPart::Text(..) => None,
-                }),
-                _ => None,
-            };
-            if let Some(path) = path {
-                let text = self.checker.sources.slice(path.span).to_string();
-                self.report(errors::script_interpolation(path.span, &text));
-                return;
-            }
-        }
+    /// Reports a value inside a script; what it is does not matter any more.
+    fn has_value(&mut self, word: &tree::Word) -> bool {
+        let value = word.parts.iter().find_map(|part| match &part.kind {
+            WordPartKind::Value(path) | WordPartKind::Spread(path) => Some(path),
+            WordPartKind::Quoted(pieces) => pieces.iter().find_map(|piece| match piece {
+                tree::StrPart::Value(path) => Some(path),
+                tree::StrPart::Text(..) => None,
+            }),
+            _ => None,
+        });
+        let Some(path) = value else { return false };
+        let text = self.checker.sources.slice(path.span).to_string();
+        self.report(errors::script_interpolation(path.span, &text));
+        true
     }
 }
 

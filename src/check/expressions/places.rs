@@ -30,7 +30,7 @@ impl Body<'_, '_> {
         }
         match self.place_named(&name.text) {
             Some(Place::Host(host, _, _)) => match want {
-                Type::Host | Type::Guest | Type::Any => {
+                Type::Host | Type::Guest | Type::Any | Type::Unknown => {
                     if name.text == "hypervisor" {
                         self.oblige(ObligationKind::HasHypervisor, About::Subject, name.span);
                     }
