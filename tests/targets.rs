@@ -39,7 +39,7 @@ fn a_target_that_nobody_knows_is_all_that_is_said() {
 fn what_a_host_lacks_is_said_once_where_it_is_needed_first() {
     let site = two("lacks").with("inventory/hosts", "[all]\nweb proxmox_host=pve\ndb\npve\n").with(
         "two.plan",
-        "plan two for guest in web, db {\n  on hypervisor: qm status $vmid\n  restart(guest)\n  restart(guest)\n}\n",
+        "plan two for guest in web, db {\n  on hypervisor: qm status $vmid\n  on hypervisor: qm config $vmid\n  restart(guest)\n}\n",
     );
     let said = site.hostler("check two.plan");
     assert_eq!(said.codes(), ["inventory/missing-variable", "inventory/missing-variable"], "{said:?}");
