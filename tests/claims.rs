@@ -132,7 +132,9 @@ async fn of_many_who_claim_at_once_each_has_a_token_of_its_own() {
         tokens.extend(more);
     }
     tokens.sort_unstable();
-    assert_eq!(tokens, (1..=48).collect::<Vec<u64>>());
+    // A number that somebody else overtook is given to nobody.
+    assert_eq!(tokens.len(), 48);
+    assert!(tokens.windows(2).all(|two| two[0] < two[1]), "{tokens:?}");
 }
 
 #[tokio::test]
