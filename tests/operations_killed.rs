@@ -192,6 +192,8 @@ impl Lane {
     async fn at_point(&mut self, point: &'static str, expected: [bool; 3], victim: Victim) {
         let request = self.request();
         let node = self.node();
+        // The runner of the one before may still be on its way through the points behind its own.
+        eventually("the end of the runner before", || !node.exec("ps -e -o args").contains(".run")).await;
         for file in ["victim", "waited"] {
             let _ = fs::remove_file(node.path.join("root").join(file));
         }
