@@ -54,13 +54,14 @@ fn stirred() -> impl Strategy<Value = String> {
         let mut text = file.get(&FILES).clone();
         for (at, piece, after_blank) in edits {
             let mut at = at.index(text.len() + 1);
+            while !text.is_char_boundary(at) {
+                at -= 1;
+            }
             if after_blank {
                 at = text[..at].rfind([' ', '\n']).map_or(at, |blank| blank + 1);
             }
-            if text.is_char_boundary(at) {
-                let blanks = text[at..].chars().take_while(|c| matches!(c, ' ' | '\n')).count();
-                text.replace_range(at..at + if piece.is_empty() { blanks } else { 0 }, piece);
-            }
+            let blanks = text[at..].chars().take_while(|c| matches!(c, ' ' | '\n')).count();
+            text.replace_range(at..at + if piece.is_empty() { blanks } else { 0 }, piece);
         }
         text
     })

@@ -203,3 +203,11 @@ fn what_grows_by_aliases_is_refused() {
     }
     assert!(!load_text("hosts.yml", &bomb).groups.contains_key("x"));
 }
+
+#[test]
+fn a_byte_order_mark_moves_no_place() {
+    let text = "\u{feff}a x=1\n";
+    let inventory = load_text("hosts.ini", text);
+    assert_eq!(inventory.hosts["a"].variables["x"].value.to_string(), "1");
+    load_text("hosts.ini", "\u{feff}\u{feff}\t¡");
+}

@@ -159,8 +159,9 @@ impl Body<'_, '_> {
     /// stands for something that only a shell or a template knows. Either was reported.
     fn understood<'t>(&self, command: &'t tree::Command) -> Option<&'t [tree::Word]> {
         let words = command.words.as_slice();
-        let inside = self.checker.of_shells.iter().filter(|span| command.span.contains(**span));
-        let Some(first) = inside.min_by_key(|span| span.start) else { return Some(words) };
+        let of_shells = &self.checker.of_shells;
+        let next = of_shells.partition_point(|span| span.start < command.span.start);
+        let Some(first) = of_shells.get(next).filter(|span| command.span.contains(**span)) else { return Some(words) };
         let at = words.iter().position(|word| word.span.contains(first.before()))?;
         // `2>&1` is one too.
         let text = self.checker.sources.slice(words[at].span).trim_start_matches(|c: char| c.is_ascii_digit());

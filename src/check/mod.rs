@@ -156,7 +156,7 @@ struct Checker<'a> {
     inventory: &'a Inventory,
     site: &'a Site,
     vault: &'a VaultKeys,
-    /// What the parser found in commands that only a shell or a template understands.
+    /// Where the parser found what only a shell or a template understands, in order.
     of_shells: Vec<Span>,
     without_identities: bool,
     modules: Modules,
@@ -232,8 +232,9 @@ impl<'a> Checker<'a> {
             }
         }
         let is_of_shells = |problem: &&Diagnostic| matches!(problem.code, "command/shell-syntax" | "syntax/bad-dollar");
-        let of_shells =
-            problems.iter().filter(is_of_shells).filter_map(|problem| Some(problem.primary.as_ref()?.span)).collect();
+        let places = problems.iter().filter(is_of_shells).filter_map(|problem| Some(problem.primary.as_ref()?.span));
+        let mut of_shells: Vec<Span> = places.collect();
+        of_shells.sort_unstable();
         Checker {
             sources,
             inventory,

@@ -42,11 +42,15 @@ done
 exec 9<<T
 turn
 T
-exec 9<>/proc/self/fd/9
-if ! [ -p /proc/self/fd/9 ]; then
-  mkfifo -m 600 "$d/turn" && exec 9<>"$d/turn" && echo >&9
+if [ -p /proc/self/fd/9 ]; then
+  exec 9<>/proc/self/fd/9
+elif mkfifo -m 600 "$d/turn"; then
+  exec 9<>"$d/turn"
+  echo >&9
+else
+  d=
 fi
-if ! [ -p /proc/self/fd/9 ] || ! [ -d "$d" ]; then
+if [ ! -d "$d" ]; then
   printf '\n%s no-room\n' "$N"
   exit 1
 fi

@@ -209,18 +209,18 @@ impl Reader<'_> {
 
 /// Lines with their offsets, ended as Python's `splitlines` ends them.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut start = 0;
+    let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut start = text.len() - rest.len();
     let ends = |c: char| {
         matches!(
             c,
             '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}' | '\u{1d}' | '\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
         )
     };
-    text.trim_start_matches('\u{feff}').split_inclusive(ends).map(move |line| {
+    rest.split_inclusive(ends).map(move |line| {
         let here = start;
         start += line.len();
-        let offset = if text.starts_with('\u{feff}') { 3 } else { 0 };
-        (here + offset, line.trim_end_matches(ends))
+        (here, line.trim_end_matches(ends))
     })
 }
 

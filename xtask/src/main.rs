@@ -37,7 +37,13 @@ fn test(arguments: &[String]) -> Result<(), String> {
         println!("the tests with real hosts make namespaces and will say that they need root");
     }
     python::environment(python::ANSIBLE)?;
-    run(cargo().args(["test", "--workspace"]).args(arguments).current_dir(root()))
+    let mut command = cargo();
+    command.args(["test", "--workspace"]).args(arguments).current_dir(root());
+    // A run can be repeated; `cargo test` alone has other cases each time.
+    if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
+        command.env("PROPTEST_RNG_SEED", "2026");
+    }
+    run(&mut command)
 }
 
 /// Kills the controller at every point of the workflows and examples; with `--pairs`, of short plans, at every two.

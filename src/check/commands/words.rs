@@ -144,8 +144,11 @@ impl Body<'_, '_> {
                     let base = name.rsplit('/').next().unwrap_or(name).to_string();
                     read.name = base.clone();
                     if let Some(at) = script::script_word(&base, &seen, start) {
-                        let refused = seen[at.clone()].iter().filter(|word| self.has_value(word.word)).count();
-                        if refused > 0 {
+                        let mut refused = false;
+                        for word in &seen[at.clone()] {
+                            refused |= self.has_value(word.word);
+                        }
+                        if refused {
                             return None;
                         }
                         let text: String = seen[at.clone()]
