@@ -459,7 +459,7 @@ async fn a_host_key_that_changes_under_a_command_keeps_its_result_back_and_loses
         fs::write(&known, format!("[{}]:2222 {other}", node.address)).unwrap();
         signal("KILL", &sshds(&bed, "pbs").1);
     });
-    let Err(Trouble::Unknown { host, why }) = lost else { panic!("{lost:?}") };
+    let Err(Trouble::Unknown { host, why, .. }) = lost else { panic!("{lost:?}") };
     assert_eq!(host, "pbs");
     assert!(why.contains("host key has changed"), "{why}");
 

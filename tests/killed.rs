@@ -318,3 +318,42 @@ fn a_lock_is_kept_where_the_site_says_for_every_machine_that_runs_plans() {
     assert!(first.wait().unwrap().success());
     assert_eq!(site.hostler(&["run", "p.plan"]).code, 0);
 }
+
+/// A `qm` whose snapshots leave a task as Proxmox's do, and whose runner is gone before it has ended.
+const SNAPSHOT: &str = r#"#!/bin/sh
+[ "$1" = snapshot ] || exec /usr/sbin/qm.bed "$@"
+read -r stat </proc/self/stat
+set -- ${stat##*) }
+if [ -s /root/task ]; then
+  read -r task <"/root/task"
+  printf 'UPID:pve:%08X:%08X:%08X:qmsnapshot:101:root@pam: %s\n' $$ "${20}" "$(date +%s)" "$task" >>/var/log/pve/tasks/index
+fi
+kill -9 $PPID
+"#;
+
+#[test]
+fn what_became_of_a_snapshot_is_found_in_the_hypervisors_list_of_tasks() {
+    let site = Site::new();
+    let node = site.bed.node("pve");
+    node.write("root/qm", SNAPSHOT);
+    node.exec("mv /usr/sbin/qm /usr/sbin/qm.bed; install -m 755 /root/qm /usr/sbin/qm");
+    // A task of before is not this one's.
+    let an_hour_ago = "$(date -d '1 hour ago' +%s)";
+    let before = format!("printf 'UPID:pve:1:1:%08X:qmsnapshot:101:root@pam: 1 OK\n' {an_hour_ago}");
+    for (task, code, said) in [
+        ("6B037442 OK", 0, "`pve` lists it as UPID:pve:"),
+        ("6B037442 snapshot feature is not available", 1, "failed, says the list of tasks there: snapshot feature is"),
+        ("6B037442 unexpected status", 3, "no task there is known to be it"),
+        ("", 3, "no task there is known to be it"),
+    ] {
+        node.exec(&format!("{before} >/var/log/pve/tasks/index"));
+        let line = if task.is_empty() { String::new() } else { format!("{task}\n") };
+        node.write("root/task", &line);
+        let ran = site.run("on pve: qm snapshot $vmid before");
+        assert_eq!(ran.code, code, "{task}: {}", ran.out);
+        // A guest of which nobody knows stays claimed for a while.
+        node.exec("rm -r /var/lib/hostler/guests");
+        let said_it = ran.out.split_whitespace().collect::<Vec<_>>().join(" ").contains(said);
+        assert!(said_it, "{task}: {}", ran.out);
+    }
+}

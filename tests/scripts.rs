@@ -552,6 +552,39 @@ fn a_guest_is_settled_when_no_cleanup_runs_and_nobody_holds_its_lock() {
 }
 
 #[test]
+fn a_lost_command_is_found_in_the_list_of_tasks_or_is_not() {
+    let root = Root::new();
+    // It was started at 0x6B037450.
+    let ask = |kind: &str| {
+        let said = root.run(PROXMOX, "tasks", &["101", kind, &0x6B03_7450.to_string()]);
+        assert_eq!(said, root.run(CONTAINER, "tasks", &["101", kind, &0x6B03_7450.to_string()]));
+        said
+    };
+    let upid = |pid: u32, start: u32, rest: &str| format!("UPID:pve9:{pid:08X}:00001267:{start:08X}:{rest}");
+    let (good, bad) = (upid(472, 0x6B03_7452, "qmclone:101:root@pam:"), upid(479, 0x6B03_7452, "qmmove:101:root@pam:"));
+    let at_work = upid(391, 0x6B03_7450, "qmigrate:101:root@pam:");
+    root.file(
+        "var/log/pve/tasks/index",
+        &format!(
+            "{}\n{} 6B037442 OK\n{}\n{bad} 6B037443 unable to create image: no space left\n",
+            format_args!("{} 6B037451 OK", upid(3, 0x6B03_7400, "qmclone:101:root@pam:")),
+            upid(4, 0x6B03_7452, "qmclone:102:root@pam:"),
+            format_args!("{} 6B037455 OK", upid(5, 0x6B03_7550, "qmclone:101:root@pam:")),
+        ),
+    );
+    assert_eq!(ask("qmclone"), "");
+    root.file("var/log/pve/tasks/active", &format!("{at_work} 0\n{good} 1 6B037443 OK\n"));
+    assert_eq!(ask("qmclone"), format!("ok {good}\n"));
+    assert_eq!(ask("qmmove"), "failed unable to create image: no space left\n");
+    // Its process is gone, or is another.
+    assert_eq!(ask("qmigrate"), "");
+    root.file("proc/391/stat", &stat(391, "S"));
+    assert_eq!(ask("qmigrate"), format!("running {at_work}\n"));
+    root.file("var/log/pve/tasks/index.1", &format!("{} 6B037456 OK\n", upid(6, 0x6B03_7454, "qmclone:101:root@pam:")));
+    assert!(ask("qmclone").starts_with("several UPID:"));
+}
+
+#[test]
 fn failed_units_are_listed_by_name() {
     let root = Root::new();
     root.command(

@@ -4,12 +4,12 @@
 
 mod lab;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hostler::code::Code;
 use hostler::lab::Lab;
-use hostler::machine::{Answer, Effect, EffectId, Ending, Event, Note, Trouble};
+use hostler::machine::{Answer, Effect, EffectId, Ending, Event, Note, Reply, Trouble};
 use hostler::report::Summary;
 use hostler::run::{Journal, Replay, World, begin, resume};
 
@@ -18,6 +18,9 @@ struct Losing {
     lab: Lab,
     command: &'static str,
     lost: BTreeSet<EffectId>,
+    /// What the hypervisor's list of tasks says, and who asks it.
+    task: &'static str,
+    asked: BTreeMap<EffectId, Vec<String>>,
 }
 
 impl World for Losing {
@@ -26,6 +29,11 @@ impl World for Losing {
             && run.argv.join(" ").starts_with(self.command)
         {
             self.lost.insert(id);
+        }
+        if let Effect::Run(run) = &effect
+            && run.argv.get(3).is_some_and(|name| name == "tasks")
+        {
+            self.asked.insert(id, run.argv[4..].to_vec());
         }
         self.lab.begin(id, effect);
     }
@@ -36,8 +44,17 @@ impl World for Losing {
 
     async fn next(&mut self) -> Option<(u64, EffectId, Answer)> {
         let (at, id, answer) = self.lab.next().await?;
-        let lost = || Answer::Ran(Err(Trouble::Unknown { host: "pve".to_string(), why: "it was cut".to_string() }));
-        Some((at, id, if self.lost.contains(&id) { lost() } else { answer }))
+        let lost = || {
+            let began = Some(1_795_000_000);
+            Answer::Ran(Err(Trouble::Unknown { host: "pve".to_string(), why: "it was cut".to_string(), began }))
+        };
+        let said = Reply { stdout: self.task.to_string(), ..Reply::default() };
+        let answer = match (self.lost.contains(&id), self.asked.contains_key(&id)) {
+            (true, _) => lost(),
+            (_, true) => Answer::Ran(Ok(said)),
+            _ => answer,
+        };
+        Some((at, id, answer))
     }
 
     fn now(&self) -> u64 {
@@ -61,9 +78,13 @@ struct Ran {
 
 impl Ran {
     fn of(code: &Arc<Code>, command: &'static str, change: impl FnOnce(&mut Lab)) -> Ran {
+        Ran::with(code, command, "", change)
+    }
+
+    fn with(code: &Arc<Code>, command: &'static str, task: &'static str, change: impl FnOnce(&mut Lab)) -> Ran {
         let mut lab = Lab::new(code);
         change(&mut lab);
-        let world = Losing { lab, command, lost: BTreeSet::new() };
+        let world = Losing { lab, command, lost: BTreeSet::new(), task, asked: BTreeMap::new() };
         let mut ran = Ran { world, replay: Replay::new(code.clone()), summary: Summary::new("test") };
         ran.drive(None);
         ran
@@ -143,6 +164,33 @@ fn what_a_look_does_not_show_stays_unknown() {
     // What is no power command leaves nothing that could be seen.
     let ran = Ran::of(&code("on guest: apt-get update"), "apt-get", |_| {});
     assert!(ran.why("web").ends_with("nobody knows what became of it: it was cut"), "{}", ran.why("web"));
+}
+
+#[test]
+fn a_list_of_tasks_tells_what_became_of_a_command() {
+    let snapshot = code("let made = on hypervisor: qm snapshot $vmid before\nrecord after = \"reached\"");
+    let with = |task| Ran::with(&snapshot, "qm snapshot", task, |_| {});
+    let ran = with("ok UPID:pve:1:2:3:qmsnapshot:101:root@pam:\n");
+    assert_eq!(*ran.ending("web"), Ending::Done);
+    let asked: Vec<_> = ran.world.asked.values().collect();
+    assert_eq!(asked, [&["101", "qmsnapshot", "1795000000"]]);
+    assert_eq!(ran.count("qm snapshot"), 1);
+    let ran = with("failed snapshot feature is not available\n");
+    assert!(matches!(ran.ending("web"), Ending::Failed(_)));
+    assert!(ran.why("web").ends_with("says the list of tasks there: snapshot feature is not available"));
+    for (task, why) in [
+        ("", "it was cut; no task there is known to be it"),
+        ("running UPID:x\n", "it is still at work there: UPID:x"),
+        ("several UPID:x UPID:y\n", "more than one task there could be it: UPID:x UPID:y"),
+    ] {
+        let ran = with(task);
+        assert!(matches!(ran.ending("web"), Ending::Unknown(_)));
+        assert!(ran.why("web").ends_with(why), "{}", ran.why("web"));
+        assert_eq!(ran.count("qm snapshot"), 1);
+    }
+    // What has no task is not looked for.
+    let ran = Ran::with(&code("on hypervisor: qm set $vmid --name web"), "qm set", "ok UPID:x\n", |_| {});
+    assert!(matches!(ran.ending("web"), Ending::Unknown(_)) && ran.world.asked.is_empty());
 }
 
 #[test]

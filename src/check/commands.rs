@@ -194,6 +194,7 @@ impl Body<'_, '_> {
             left: read.left,
             unless_managed: read.unless_managed,
             by_force: read.by_force,
+            task: read.task.clone(),
             when_locked: head.when_locked,
             guards: Guards::ALL,
             unguarded: head.unguarded,
@@ -289,7 +290,8 @@ impl Body<'_, '_> {
                         self.report(errors::subject_in_loop(span, &command.text, &each));
                         return;
                     }
-                    if command.effect.is_power() {
+                    let of_hypervisor = read.place.as_deref() == Some("hypervisor") && command.effect != Effect::Read;
+                    if command.effect.is_power() || of_hypervisor {
                         self.oblige(ObligationKind::Guest, About::Subject, span);
                         let kind = ObligationKind::PowerFrom { place: place.to_string(), command: read.name.clone() };
                         match about {

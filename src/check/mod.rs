@@ -147,6 +147,7 @@ struct DriverInfo {
     identity: String,
     look: String,
     wake: Option<String>,
+    tasks: Option<String>,
     procs: IndexMap<String, ProcId>,
 }
 
@@ -281,7 +282,8 @@ impl<'a> Checker<'a> {
                             let found = scripts.clone().find(|(name, _, _)| name.text == wanted);
                             found.map(|(_, text, _)| text.clone())
                         };
-                        let (look, wake) = (script("look").unwrap_or_default(), script("wake"));
+                        let look = script("look").unwrap_or_default();
+                        let (wake, tasks) = (script("wake"), script("tasks"));
                         let name = driver.name.text.clone();
                         let items: Vec<(usize, String)> = driver
                             .items
@@ -298,7 +300,7 @@ impl<'a> Checker<'a> {
                             let decl = DeclId { module: ModuleId(module), item, inner: Some(inner) };
                             procs.insert(item_name, self.new_proc(decl));
                         }
-                        drivers.insert(name, DriverInfo { identity, look, wake, procs });
+                        drivers.insert(name, DriverInfo { identity, look, wake, tasks, procs });
                     }
                     _ => {}
                 }

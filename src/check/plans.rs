@@ -362,6 +362,7 @@ impl Checker<'_> {
                     identity: driver.identity.clone(),
                     look: driver.look.clone(),
                     wake: driver.wake.clone(),
+                    tasks: driver.tasks.clone(),
                     procs: driver.procs.clone(),
                 };
                 (name.clone(), driver)

@@ -287,6 +287,8 @@ pub struct Driver {
     pub look: String,
     /// The script that starts a guest there; without it nobody on the hypervisor looks after a guest that is off.
     pub wake: Option<String>,
+    /// Finds a command in the hypervisor's list of tasks.
+    pub tasks: Option<String>,
     /// Its probes and tasks.
     pub procs: IndexMap<String, ProcId>,
 }
@@ -610,6 +612,8 @@ pub struct Command {
     pub unless_managed: bool,
     /// Whether the guest is not asked: the power is taken away.
     pub by_force: bool,
+    /// What its hypervisor calls it in its list of tasks.
+    pub task: Option<String>,
     /// What a lock means.
     pub when_locked: WhenLocked,
     /// What no way up to it has proven.

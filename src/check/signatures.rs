@@ -45,6 +45,8 @@ pub(super) struct Form {
     pub(super) unless_managed: bool,
     /// Whether the guest is not asked.
     pub(super) by_force: bool,
+    /// What its hypervisor calls it in its list of tasks.
+    pub(super) task: Option<String>,
     /// How long the plan waits where it does not say, in milliseconds.
     pub(super) within: Option<u64>,
 }
@@ -183,6 +185,7 @@ fn read_form(form: &tree::SigForm, problems: &mut Problems) -> Option<Form> {
         left,
         unless_managed: form.marks.iter().any(|mark| mark.text == "unless managed"),
         by_force: form.marks.iter().any(|mark| mark.text == "by force"),
+        task: form.task.as_ref().map(|task| task.text.clone()),
         within,
     };
     let mut after_dashes = false;

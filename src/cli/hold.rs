@@ -66,7 +66,9 @@ fn at(loaded: &site::Loaded, ask: impl AsyncFnOnce(&Hosts) -> Result<(), Trouble
         let said = ask(&hosts).await;
         hosts.close().await;
         said.map_err(|trouble| match trouble {
-            Trouble::Unreachable { host, why } | Trouble::Refused { host, why } | Trouble::Unknown { host, why } => {
+            Trouble::Unreachable { host, why }
+            | Trouble::Refused { host, why }
+            | Trouble::Unknown { host, why, .. } => {
                 format!("`{host}`: {why}")
             }
             Trouble::Timeout { host, .. } => format!("`{host}` did not answer in time"),

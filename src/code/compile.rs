@@ -45,7 +45,8 @@ pub fn compile(program: &Program, sources: &Sources) -> Code {
             .map(|(name, driver)| {
                 let procs = driver.procs.iter().map(|(name, id)| (name.clone(), id.0)).collect();
                 let (identity, look) = (driver.identity.clone(), driver.look.clone());
-                (name.clone(), Driver { identity, look, wake: driver.wake.clone(), procs })
+                let (wake, tasks) = (driver.wake.clone(), driver.tasks.clone());
+                (name.clone(), Driver { identity, look, wake, tasks, procs })
             })
             .collect(),
         controller: program.controller.clone(),

@@ -77,6 +77,8 @@ pub struct Driver {
     pub look: String,
     /// The script that starts a guest there; without it nobody on the hypervisor looks after a guest that is off.
     pub wake: Option<String>,
+    /// The script that finds a command in the hypervisor's list of tasks.
+    pub tasks: Option<String>,
     /// Its probes and tasks.
     pub procs: IndexMap<String, usize>,
 }

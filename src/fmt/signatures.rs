@@ -74,15 +74,17 @@ fn form(writer: &mut Writer<'_>, sep: Sep, form: &SigForm) {
         writer.copy(Sep::Space, whom.span);
     }
     // They may stand in any order.
-    let mut phrases: Vec<&Name> = form.at_deadline.iter().chain(&form.marks).collect();
-    phrases.sort_by_key(|phrase| phrase.span.start);
+    let words = form.at_deadline.iter().chain(&form.marks).map(|phrase| (phrase.span.start, phrase.text.clone()));
+    let task = form.task.iter().map(|task| (task.span.start, format!("as task {}", task.text)));
+    let mut phrases: Vec<(u32, String)> = words.chain(task).collect();
+    phrases.sort_unstable();
     let mut phrases = phrases.into_iter().peekable();
     let mut within = form.within.as_ref();
     while phrases.peek().is_some() || within.is_some() {
-        let phrase = phrases.next_if(|phrase| within.is_none_or(|within| phrase.span.start < within.span.start));
+        let phrase = phrases.next_if(|(start, _)| within.is_none_or(|within| *start < within.span.start));
         writer.word(Sep::Tight, ",");
-        if let Some(phrase) = phrase {
-            writer.words(Sep::Soft, &phrase.text);
+        if let Some((_, phrase)) = phrase {
+            writer.words(Sep::Soft, &phrase);
         } else if let Some(within) = within.take() {
             writer.word(Sep::Soft, "within");
             expr(writer, Sep::Space, within);

@@ -129,10 +129,10 @@ impl Hosts {
         match answer {
             Ok(Said::Ended(ended)) => Ok(reply(ended, started)),
             Ok(Said::Words(_)) => {
-                Err(Trouble::Unknown { host: host.clone(), why: "It broke the protocol.".to_string() })
+                Err(Trouble::Unknown { host: host.clone(), why: "It broke the protocol.".to_string(), began: None })
             }
             Err(Lost { end, sent }) if sent && end.greeted => {
-                Err(Trouble::Unknown { host: host.clone(), why: end.why })
+                Err(Trouble::Unknown { host: host.clone(), why: end.why, began: None })
             }
             Err(Lost { end, .. }) => Err(self.not_connected(host, end)),
         }

@@ -49,7 +49,9 @@ enum Found {
     Idle,
     Running,
     Cancelled,
-    Lost,
+    Lost {
+        began: Option<u64>,
+    },
 }
 
 /// Pauses that grow.
@@ -131,7 +133,7 @@ impl Hosts {
         match timeout_at((Instant::now() + CANCEL).into(), asked.answer()).await {
             Ok(Ok(said)) => match work.found(said) {
                 Found::Cancelled => Ok(true),
-                Found::Ended(_) | Found::Running | Found::Lost => Ok(false),
+                Found::Ended(_) | Found::Running | Found::Lost { .. } => Ok(false),
                 Found::Refused { .. } | Found::Idle => Err(work.refused(no_room(""))),
             },
             Ok(Err(lost)) => Err(work.unknown(&lost.end.why)),
@@ -239,7 +241,7 @@ impl Work<'_> {
                 // The host waits for the end of what runs; here it has stopped waiting.
                 Found::Running => session = Some(connected),
                 Found::Cancelled => return (Err(self.was_cancelled()), None),
-                Found::Lost => return (Err(self.lost()), None),
+                Found::Lost { began } => return (Err(self.lost(began)), None),
             }
         }
     }
@@ -259,7 +261,7 @@ impl Work<'_> {
                     Found::Cancelled => return (Err(self.refused(why.to_string())), None),
                     Found::Ended(reply) => return (Ok(reply), None),
                     Found::Running => return (Err(self.timeout()), Some(self.left(None))),
-                    Found::Lost => return (Err(self.lost()), None),
+                    Found::Lost { began } => return (Err(self.lost(began)), None),
                     Found::Refused { why, .. } => why,
                     Found::Idle => "Its spool takes nothing.".to_string(),
                 },
@@ -311,7 +313,7 @@ impl Work<'_> {
             };
             match found {
                 Ok(Found::Ended(reply)) => return Ok(reply),
-                Ok(Found::Lost) => return Err(self.lost()),
+                Ok(Found::Lost { began }) => return Err(self.lost(began)),
                 Ok(Found::Cancelled) => return Err(self.was_cancelled()),
                 Ok(Found::Running) => heard = Instant::now(),
                 Ok(Found::Idle) => return self.late("Its time was out before it was started.").await,
@@ -360,7 +362,7 @@ impl Work<'_> {
         match words.as_slice() {
             ["running"] => Found::Running,
             ["cancelled"] => Found::Cancelled,
-            ["lost"] => Found::Lost,
+            ["lost", began @ ..] => Found::Lost { began: began.first().and_then(|began| began.parse().ok()) },
             ["refused", "late", ..] => {
                 refused("It got to this too late, and the command was not started.".into(), false, true)
             }
@@ -417,14 +419,14 @@ impl Work<'_> {
         Trouble::Timeout { host: self.request.host.clone(), after: self.request.within }
     }
 
-    fn lost(&self) -> Trouble {
+    fn lost(&self, began: Option<u64>) -> Trouble {
         let why = "It had been started, and then the host, or what ran it there, ended without a result.".to_string();
-        Trouble::Unknown { host: self.request.host.clone(), why }
+        Trouble::Unknown { host: self.request.host.clone(), why, began }
     }
 
     fn unknown(&self, why: &str) -> Trouble {
         let why = format!("{why} It could not be asked again in time.").trim_start().to_string();
-        Trouble::Unknown { host: self.request.host.clone(), why }
+        Trouble::Unknown { host: self.request.host.clone(), why, began: None }
     }
 }
 

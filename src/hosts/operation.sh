@@ -17,7 +17,8 @@
 # What there is to say, besides whole replies, is a mark `a ID WORD...`:
 #   refused WHY...   not started: fenced, late, busy, hold, full, memory, watcher, other (another request stands under this id)
 #   accepted         not started, and nobody is about to start it
-#   absent, cancelled, running, lost
+#   absent, cancelled, running
+#   lost SECONDS     since when the host's clock says that it was started
 #   claimed, held, kept, released, watched, unwatched, holding, removed
 #
 # The spool. What is left of it after a boot must tell what has been started, so it is on a disk:
@@ -220,6 +221,8 @@ tell() {
     : >"$f.p"
     reply 0 /dev/null /dev/null
     ;;
+  # When it was started: by that, and by what it is, a list of tasks may know what became of it.
+  lost) answer lost "$(date -r "$o/started" +%s)" ;;
   *) answer "$st" ;;
   esac
 }

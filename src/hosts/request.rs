@@ -215,6 +215,8 @@ pub enum Trouble {
         host: String,
         /// For a person.
         why: String,
+        /// When it was started, in seconds of the host's clock, where the host knows that.
+        began: Option<u64>,
     },
 }
 

@@ -304,7 +304,7 @@ fn trouble(trouble: request::Trouble) -> Trouble {
         request::Trouble::Unreachable { host, why } => Trouble::Unreachable { host, why },
         request::Trouble::Refused { host, why } => Trouble::Refused { host, why },
         request::Trouble::Timeout { host, after } => Trouble::Timeout { host, after: after.as_millis() as u64 },
-        request::Trouble::Unknown { host, why } => Trouble::Unknown { host, why },
+        request::Trouble::Unknown { host, why, began } => Trouble::Unknown { host, why, began },
     }
 }
 

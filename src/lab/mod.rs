@@ -303,7 +303,7 @@ impl Lab {
             Some(machine) if machine.running && machine.boot == ended.boot => Ok(ended.reply),
             _ => {
                 let why = "the connection was lost before the reply".to_string();
-                Err(Trouble::Unknown { host: ended.host, why })
+                Err(Trouble::Unknown { host: ended.host, why, began: None })
             }
         }
     }

@@ -45,7 +45,7 @@ impl Lab {
             (_, Ok(_)) => self.act(id, Effect::Run(run)),
             (_, Err(trouble)) if self.now >= until => {
                 let why = format!("it may have been sent, and its host can not be asked: {}", trouble.text());
-                self.answer(0, id, Answer::Ran(Err(Trouble::Unknown { host: run.host, why })));
+                self.answer(0, id, Answer::Ran(Err(Trouble::Unknown { host: run.host, why, began: None })));
             }
             (takes, Err(_)) => self.at(takes.max(ASK_PAUSE).min(until - self.now), Due::Ask(id, run, until)),
         }

@@ -3,7 +3,7 @@
 use super::Stepped;
 use super::eval::about;
 use super::event::{Answer, Ending, Greeting, NoteKind, Reply, Trouble, short};
-use super::state::{Awaiting, Baseline, Facts, State, Way, failed};
+use super::state::{Awaiting, Baseline, Facts, State, Unsettled, failed};
 use crate::code::{
     Builtin, Command, Effect as Kind, Failed, Guard, Instruction, Lenient, Output, ProcKind, Slot, Value,
 };
@@ -20,9 +20,8 @@ impl State {
             (Awaiting::Watched(watch), Answer::Watched(answer)) => self.watched(i, watch, answer, out),
             (Awaiting::LeftOff(watch), Answer::Watched(Err(trouble))) => self.not_left_off(i, &watch, &trouble, out),
             (Awaiting::LeftOff(_), Answer::Watched(Ok(()))) => {}
-            (Awaiting::Unsettled { host, slot, message }, Answer::Ran(result)) => {
-                self.settle_unknown(i, &host, slot, message, result, out);
-            }
+            (Awaiting::Seen(unsettled), Answer::Ran(result)) => self.guest_looked_at(i, *unsettled, result, out),
+            (Awaiting::Listed(unsettled), Answer::Ran(result)) => self.tasks_looked_at(i, *unsettled, result, out),
             (Awaiting::Look(guest), Answer::Ran(result)) => {
                 if let Some(facts) = self.read_look(i, &guest, result, Lenient::No, None, out) {
                     self.guest(i, &guest).facts = Some(facts);
@@ -382,14 +381,12 @@ impl State {
             }
             // A machine that restarts itself takes the connection with it; its boot id tells what became of it.
             Trouble::Unknown { .. } if command.whom == crate::code::Whom::Itself => return,
-            Trouble::Unknown { host, why } if !reading => {
+            Trouble::Unknown { host, why, began } if !reading => {
+                let why = why.trim_end_matches('.');
                 let message =
                     format!("`{}` was sent to `{host}`, and nobody knows what became of it: {why}", command.text);
-                let awaiting = Awaiting::Unsettled { host: host.clone(), slot, message: message.clone() };
-                // What became of a power command can be seen.
-                if !command.effect.is_power() || self.look(i, guest, awaiting, out).is_err() {
-                    self.end_unknown(i, slot, message, host, out);
-                }
+                let host = host.clone();
+                self.unknown(i, command, guest, Unsettled { host, slot, message }, *began, out);
                 return;
             }
             Trouble::Timeout { host, after } => {
@@ -406,61 +403,6 @@ impl State {
         self.fail(i, blame(&trouble), out);
     }
 
-    /// The guest was looked at because nobody knows what became of a power command. Where it is as the command was to
-    /// make it, the command was carried out; else that stays unknown.
-    fn settle_unknown(
-        &mut self,
-        i: usize,
-        host: &str,
-        slot: Option<Slot>,
-        message: String,
-        result: Result<Reply, Trouble>,
-        out: &mut Stepped,
-    ) {
-        let Some(command) = self.current_command(i) else { return };
-        let guest = self.subject(i);
-        let facts = match result {
-            Ok(reply) if reply.code == 0 => Facts::read(&reply.stdout),
-            Ok(reply) => {
-                let message = format!("{message}; it could not be looked at: {}", last_line(&reply));
-                return self.end_unknown(i, slot, message, host, out);
-            }
-            Err(trouble) => {
-                let message = format!("{message}; it could not be looked at: {}", trouble.text());
-                return self.end_unknown(i, slot, message, host, out);
-            }
-        };
-        let baseline = self.guest(i, &guest).baseline.clone();
-        let is_new = baseline.is_some_and(|baseline| baseline.process != facts.process);
-        let runs = facts.power == "running";
-        let carried_out = match command.effect {
-            Kind::PowerOn => runs,
-            Kind::PowerOff => facts.power == "stopped",
-            _ => runs && is_new,
-        };
-        let process = match (runs, is_new) {
-            (true, true) => ", in a new process",
-            (true, false) => ", in the process of before",
-            (false, _) => "",
-        };
-        let message = format!("{message}; `{guest}` is now {}{process}", facts.power);
-        self.guest(i, &guest).facts = Some(facts);
-        if !carried_out {
-            return self.end_unknown(i, slot, message, host, out);
-        }
-        self.note(i, NoteKind::Warned(format!("{message}, so it was carried out")), out);
-        if let Some(slot) = slot {
-            self.set(i, slot, Value::Output(Output::default()));
-        }
-    }
-
-    fn end_unknown(&mut self, i: usize, slot: Option<Slot>, message: String, host: &str, out: &mut Stepped) {
-        self.park(i, slot);
-        let step = self.step_text(i);
-        let unknown = Failed { kind: "unknown".to_string(), message, step, code: -1, host: host.to_string() };
-        self.unwind(i, Way::End(Ending::Unknown(unknown)), out);
-    }
-
     /// Whether a probe is under way.
     fn in_probe(&self, i: usize) -> bool {
         let frame = self.fibers[i].frames.last();
@@ -468,7 +410,7 @@ impl State {
     }
 
     /// The command whose answer a fiber waited for.
-    fn current_command(&self, i: usize) -> Option<Command> {
+    pub(super) fn current_command(&self, i: usize) -> Option<Command> {
         let frame = self.fibers[i].frames.last()?;
         match self.code.procs[frame.proc].instructions.get(frame.pc.checked_sub(1)?)? {
             Instruction::Run(command, _) => Some((**command).clone()),
@@ -503,12 +445,12 @@ pub(super) fn blame(trouble: &Trouble) -> Failed {
         Trouble::Timeout { host, after } => {
             failed("timeout", format!("`{host}` did not answer within {}", about(*after)), host)
         }
-        Trouble::Unknown { host, why } => failed("unreachable", format!("`{host}` was lost: {why}"), host),
+        Trouble::Unknown { host, why, .. } => failed("unreachable", format!("`{host}` was lost: {why}"), host),
     }
 }
 
 /// What a command said last: of stderr, else of stdout.
-fn last_line(reply: &Reply) -> String {
+pub(super) fn last_line(reply: &Reply) -> String {
     let last = |text: &str| {
         text.trim_end().lines().rev().find(|line| !line.trim().is_empty()).map(|line| line.trim().to_string())
     };
@@ -516,7 +458,7 @@ fn last_line(reply: &Reply) -> String {
 }
 
 /// At most a line of a message's length.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(120) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_string(),

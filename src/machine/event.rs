@@ -312,6 +312,9 @@ pub enum Trouble {
         host: String,
         /// For a person.
         why: String,
+        /// When it was started, in seconds of the host's clock, where the host knows that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        began: Option<u64>,
     },
 }
 

@@ -6,7 +6,7 @@ use super::{Stepped, eval::about, identity};
 use crate::code::{Callee, Effect as Kind, Expr, Guard, Lenient, Proof, Role, Slot, Value, WhenLocked};
 
 /// How long a look may take, in milliseconds.
-const LOOK: u64 = 30_000;
+pub(super) const LOOK: u64 = 30_000;
 /// How long to wait before a lock is looked at again, in milliseconds.
 const LOCK_PAUSE: u64 = 10_000;
 

@@ -13,6 +13,7 @@ mod left;
 mod resolved;
 mod schedule;
 mod state;
+mod unsettled;
 mod unwind;
 mod watches;
 

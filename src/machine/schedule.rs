@@ -100,7 +100,9 @@ impl State {
     /// The effect of the changing command that a fiber waits for.
     fn changing(&self, i: usize) -> Option<Kind> {
         let fiber = &self.fibers[i];
-        let Some(Awaiting::Output { .. } | Awaiting::Unsettled { .. }) = &fiber.awaiting else { return None };
+        let Some(Awaiting::Output { .. } | Awaiting::Seen(_) | Awaiting::Listed(_)) = &fiber.awaiting else {
+            return None;
+        };
         let frame = fiber.frames.last()?;
         match self.code.procs[frame.proc].instructions.get(frame.pc.checked_sub(1)?)? {
             Instruction::Run(command, _) if command.effect != Kind::Read => Some(command.effect),

@@ -176,7 +176,9 @@ pub(super) enum Awaiting {
     /// The output of a command.
     Output { host: String, slot: Option<Slot> },
     /// A look that may tell what became of a power command.
-    Unsettled { host: String, slot: Option<Slot>, message: String },
+    Seen(Box<Unsettled>),
+    /// A list of tasks that may tell what became of another command.
+    Listed(Box<Unsettled>),
     /// A look for a probe.
     PowerProbe(crate::code::Builtin, Slot, Lenient, String),
     /// A look for a guard.
@@ -207,6 +209,17 @@ pub(super) enum Awaiting {
     Settled(String),
     /// The end of a plan.
     Plan,
+}
+
+/// A command of which nobody knows what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Unsettled {
+    /// Where it was sent.
+    pub(super) host: String,
+    /// Where its output was to go.
+    pub(super) slot: Option<Slot>,
+    /// For a person.
+    pub(super) message: String,
 }
 
 /// What this run knows of a guest's power.

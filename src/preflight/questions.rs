@@ -304,6 +304,7 @@ fn command(user: Option<&str>, words: &[&str], name: &str) -> Command {
         left: false,
         unless_managed: false,
         by_force: false,
+        task: None,
         when_locked: WhenLocked::Fail,
         guards: Guards::default(),
         unguarded: None,

@@ -82,13 +82,13 @@ impl World {
             Fate::Works => self.reply(id, took, 0, "", ""),
             Fate::FailsIdle | Fate::FailsDone => self.reply(id, took, 255, "", "it failed"),
             Fate::LostIdle | Fate::LostDone => {
-                self.later(took, Due::Answer(id, Answer::Ran(Err(Trouble::Unknown { host, why }))));
+                self.later(took, Due::Answer(id, Answer::Ran(Err(Trouble::Unknown { host, why, began: None }))));
             }
             Fate::Locked => self.reply(id, took, 255, "", "VM is locked (backup)"),
             Fate::OutOfPlace if verb == Verb::Start => self.reply(id, took, 255, "", "VM already running"),
             Fate::OutOfPlace => self.reply(id, took, 255, "", "VM not running"),
             Fate::Late => self.goes_on(id, run, Some(name), Ok(Reply { took, ..Reply::default() })),
-            Fate::LateLost => self.goes_on(id, run, Some(name), Err(Trouble::Unknown { host, why })),
+            Fate::LateLost => self.goes_on(id, run, Some(name), Err(Trouble::Unknown { host, why, began: None })),
         }
     }
 

@@ -108,8 +108,9 @@ PrintLastLog no
 EOF
 
 if [ -f "$d/hypervisor" ]; then
-  mkdir -p "$d/pve/nodes/$name/qemu-server" "$d/vms" /etc/pve
+  mkdir -p "$d/pve/nodes/$name/qemu-server" "$d/vms" "$d/log/pve/tasks" /etc/pve
   mount --bind "$d/pve" /etc/pve
+  mount --bind "$d/log" /var/log
   [ -L /etc/pve/qemu-server ] || ln -s "nodes/$name/qemu-server" /etc/pve/qemu-server
   # As the cluster file system shows it on a host that is in no cluster.
   [ -e /etc/pve/.members ] || printf '{\n"nodename": "%s",\n"version": 0\n}\n' "$name" >/etc/pve/.members

@@ -30,6 +30,7 @@ pub(super) struct Reading {
     pub(super) left: bool,
     pub(super) unless_managed: bool,
     pub(super) by_force: bool,
+    pub(super) task: Option<String>,
     pub(super) within: Option<Expr>,
     pub(super) user: Option<String>,
     pub(super) place: Option<String>,

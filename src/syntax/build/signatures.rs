@@ -117,6 +117,7 @@ impl Builder<'_> {
 
     fn form(&mut self, pair: Pair<'_>) -> SigLineKind {
         let (mut items, mut effect, mut whom, mut within) = (Vec::new(), None, None, None);
+        let mut task: Option<Name> = None;
         let (mut at_deadline, mut marks): (Option<Name>, Vec<Name>) = (None, Vec::new());
         for part in children(pair) {
             let span = self.span(&part);
@@ -137,12 +138,20 @@ impl Builder<'_> {
                         None => at_deadline = Some(words),
                     }
                 }
+                Rule::sig_task => {
+                    let named = children(part).find(|part| part.as_rule() == Rule::command_name);
+                    let Some(named) = named.map(|named| self.words(&named)) else { continue };
+                    match &task {
+                        Some(first) => self.report(errors::part_twice(span, "as task", first.span)),
+                        None => task = Some(named),
+                    }
+                }
                 Rule::sig_within => self.once(&mut within, part, "within"),
                 _ => {}
             }
         }
         match effect {
-            Some(effect) => SigLineKind::Form(SigForm { items, effect, whom, at_deadline, marks, within }),
+            Some(effect) => SigLineKind::Form(SigForm { items, effect, whom, at_deadline, marks, task, within }),
             None => SigLineKind::Bad,
         }
     }

@@ -64,6 +64,8 @@ pub struct SigForm {
     pub at_deadline: Option<Name>,
     /// `unless managed`: not for a guest whose power its cluster keeps by itself; `by force`: the guest is not asked.
     pub marks: Vec<Name>,
+    /// `as task qmclone`: what its hypervisor calls it in its list of tasks.
+    pub task: Option<Name>,
     /// `within 15m`: how long the plan waits where it does not say.
     pub within: Option<Expr>,
 }

@@ -507,8 +507,9 @@ impl Dump {
         let whom = form.whom.as_ref().map(|whom| format!(" {}", self.name(whom))).unwrap_or_default();
         let at_deadline = form.at_deadline.as_ref().map(|at| format!(", {}", self.name(at))).unwrap_or_default();
         let marks: String = form.marks.iter().map(|mark| format!(", {}", self.name(mark))).collect();
+        let task = form.task.as_ref().map(|task| format!(", as task {}", self.name(task))).unwrap_or_default();
         let within = form.within.as_ref().map(|within| format!(", within {}", self.expr(within))).unwrap_or_default();
-        format!("{items} -> ({effect}){whom}{at_deadline}{marks}{within}").trim_start().to_string()
+        format!("{items} -> ({effect}){whom}{at_deadline}{marks}{task}{within}").trim_start().to_string()
     }
 
     fn items(&mut self, items: &[SigItem]) -> String {

@@ -260,7 +260,7 @@ fn plans() -> impl Strategy<Value = String> {
     let probe = (params, perhaps(body)).prop_map(|(params, body)| format!("probe␣q{params}·->·Bool·{body}"));
     let signature = one_of(&[
         "reboot␣<·vmid·:·VmId·>␣[·-t·|·--timeout␣<·Duration␣in␣s·>·]␣->␣power␣cycle␣vmid·,␣left␣to␣finish·,·within␣5m",
-        "[--f␣<0|1>?]␣[<files: Str>...]␣[<g>]...␣[-v]...␣->␣read·,within␣1m,␣ended",
+        "[--f␣<0|1>?]␣[<files: Str>...]␣[<g>]...␣[-v]...␣->␣read·,as␣task␣qm-x·,within␣1m,␣ended",
         "options␣[--now]␣[-q|--quiet]",
         "not␣started␣when␣stderr␣has␣\"a b\"·,⏎'c'",
         "->␣power␣off␣self",

@@ -104,6 +104,7 @@ impl Body<'_, '_> {
         read.left = form.left;
         read.unless_managed = form.unless_managed;
         read.by_force = form.by_force;
+        read.task = form.task.clone();
         read.within = form.within.map(|ms| Expr::Const(Value::Duration(ms)));
         self.fill(form, signature, seen, start + 1, &matched, slotted, read)
     }
