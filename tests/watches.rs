@@ -137,6 +137,31 @@ async fn what_is_locked_or_elsewhere_is_not_started_before_that_is_over() {
 }
 
 #[tokio::test]
+async fn a_guest_that_has_moved_away_is_acted_on_no_more() {
+    for shell in SHELLS {
+        let (bed, hosts) = site(shell, LONG);
+        let node = bed.node("pve");
+        is(node, "running", "");
+        hosts.watch(&watch("1", 100_000)).await.unwrap();
+        let command = |step| operation("pve", &["sh", "-c", "echo started >>/root/starts"], step, "web 1");
+        assert_eq!(hosts.run(&command("1")).await.unwrap().code, 0);
+        for (elsewhere, why) in [("node=pve2\n", ", but on `pve2`"), ("", "")] {
+            node.write("root/guest", &format!("found=no\n{elsewhere}"));
+            let request = command(why);
+            let said = format!("`web 1` is not there any more{why}; this command was not started.");
+            assert_eq!(refused(hosts.run(&request).await).1, said, "{shell}");
+            // It is not started when the guest is back either: that was the answer.
+            is(node, "running", "");
+            assert!(hosts.run(&request).await.is_err(), "{shell}");
+        }
+        // What can not be seen is not known to have moved.
+        std::fs::remove_file(node.path.join("root/guest")).unwrap();
+        assert_eq!(hosts.run(&command("2")).await.unwrap().code, 0);
+        assert_eq!(node.read("root/starts"), "started\nstarted\n", "{shell}");
+    }
+}
+
+#[tokio::test]
 async fn a_watch_ends_when_it_is_told_so_and_only_then() {
     for shell in SHELLS {
         let (bed, hosts) = site(shell, LONG);

@@ -385,6 +385,11 @@ impl Work<'_> {
                 let why = format!("`{subject}` is {}; this command was not started.", on_hold(left, who));
                 refused(why, false, true)
             }
+            ["refused", "moved", node, ..] => {
+                let where_to = if *node == "-" { String::new() } else { format!(", but on `{}`", harmless(node)) };
+                let why = format!("`{subject}` is not there any more{where_to}; this command was not started.");
+                refused(why, false, true)
+            }
             ["refused", "other", ..] => refused(
                 "Another command stands under the same id there; this one was not started.".into(),
                 false,

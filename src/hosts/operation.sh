@@ -15,7 +15,7 @@
 # RUN, HOLDER and WHO are encoded, and go back as they came.
 #
 # What there is to say, besides whole replies, is a mark `a ID WORD...`:
-#   refused WHY...   not started: fenced, late, busy, hold, full, memory, watcher, other (another request stands under this id)
+#   refused WHY...   not started: fenced, late, busy, hold, moved, full, memory, watcher, other (another request stands under this id)
 #   accepted         not started, and nobody is about to start it
 #   absent, cancelled, running
 #   lost SECONDS     since when the host's clock says that it was started

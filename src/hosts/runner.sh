@@ -70,6 +70,12 @@ fenced() {
   leave refused fenced "$n" "${i:--}" "${h:--}" "${a:--}"
 }
 
+# moved: leaves where the guest, whose power the run changes, is on this host no more: it is another's then, or nobody's.
+moved() {
+  marked && see 20 || return 0
+  [ "$found" = yes ] || leave refused moved "${node:--}"
+}
+
 # watch: what is printed without end must not fill the disk. The beginning is kept.
 watch() {
   exec 4<&-
@@ -98,7 +104,7 @@ room 2>/dev/null || leave refused full "$(room 2>&1)"
 enter
 #point entered
 fenced
-# Whether the guest is here still is asked of its driver at this place, once drivers can say so without a controller.
+moved
 now
 [ "$t" -le "$late" ] || leave refused late
 #point gate

@@ -161,6 +161,26 @@ marked() {
   return 1
 } 2>/dev/null
 
+# see SECONDS: looks at the guest that is watched over as its driver does: sets found, template, node, lock and power.
+# Fails where nothing can be seen. A look that hangs, as a storage or cluster file system can, is ended.
+see() {
+  value "$identity"
+  l=$v
+  value "$look"
+  y="timeout -s KILL $1"
+  # Older programs of that name want other words.
+  $y true 2>/dev/null || y=
+  v=$($y sh -c "$v" look "$l" </dev/null 2>/dev/null) || return
+  found=no template= node= lock= power=
+  while IFS='=' read -r x y; do
+    case $x in
+    found | template | node | lock | power) eval "$x=\$y" ;;
+    esac
+  done <<END
+$v
+END
+}
+
 # on_hold: whether a person wants the subject left alone: sets h to who, and a to for how long, in hundredths of a second.
 on_hold() {
   x=

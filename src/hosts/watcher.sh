@@ -37,10 +37,6 @@ g=$S/guests/$3
 grace=6000 pause=60 late=360000 longest=8640000 most=60
 #point pace
 
-# What ends a look that hangs: a storage or cluster file system can. Older programs of that name want other words.
-ends="timeout -s KILL $most"
-$ends true 2>/dev/null || ends=
-
 # me: sets me to the process that asks.
 me() {
   read -r v </proc/self/stat
@@ -58,21 +54,9 @@ mine() {
 # look: sets seen to what there is to see of the guest: up, off, locked, or odd.
 look() {
   seen=odd
-  value "$look"
-  v=$($ends sh -c "$v" look "$guest" </dev/null 2>/dev/null) || return
-  found=no lock= power=
-  while IFS='=' read -r x y; do
-    case $x in
-    found) found=$y ;;
-    lock) lock=$y ;;
-    power) power=$y ;;
-    template) found=no ;;
-    esac
-  done <<END
-$v
-END
+  see "$most" || return
   seen=up
-  if [ "$found" = yes ] && [ "$power" = stopped ]; then
+  if [ "$found$template" = yes ] && [ "$power" = stopped ]; then
     seen=off
     [ -z "$lock" ] || seen=locked
   fi
@@ -97,6 +81,8 @@ wake() {
   now
   mine || exit
   #point wake
+  value "$identity"
+  guest=$v
   value "$wake"
   sh -c "$v" wake "$guest" </dev/null >"$g/woken" 2>&1
   printf '%s end\n' "$?" >>"$g/woken"
@@ -104,8 +90,6 @@ wake() {
 
 now
 marked || exit 0
-value "$identity"
-guest=$v
 me
 owner="$b $me $watch"
 printf '%s\n' "$owner" >"$g/watcher.${me% *}" && mv "$g/watcher.${me% *}" "$g/watcher" || exit 1
