@@ -1,16 +1,18 @@
 //! Commands on the machines of the simulated site: what they print when all is well.
 
 use super::{COMMAND, Lab, Said, err, out, say};
-use crate::machine::{Reply, Run};
+use crate::machine::{Datum, Reply, Run};
 
 impl Lab {
     pub(super) fn command(&mut self, run: &Run) -> Said {
         let words: Vec<&str> = run.argv.iter().map(String::as_str).collect();
         let Some(machine) = self.machines.get(&run.host) else { return say(0, err(127, "no such host")) };
+        if let Some(taught) = machine.taught.get(&run.argv) {
+            return say(taught.takes, taught.reply.clone());
+        }
         let base = words.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
         let reply = match (base, words.get(1..).unwrap_or_default()) {
             ("sh", ["-c", ..]) => return self.script(run),
-            ("qm", _) => return self.qm(run),
             ("ha-manager", _) => return self.ha_manager(run),
             ("pct", _) => return self.pct(run),
             ("virsh", _) => return self.virsh(run),
@@ -24,6 +26,16 @@ impl Lab {
             ("hostname", _) => out(&run.host),
             ("date", _) => out("20260103T220000Z"),
             ("echo", rest) => out(&rest.join(" ")),
+            ("true", _) => Reply::default(),
+            ("false", _) => Reply { code: 1, ..Reply::default() },
+            ("sleep", [time, ..]) => {
+                let seconds = time.trim_end_matches('s').parse::<f64>().unwrap_or(0.0);
+                return say((seconds * 1000.0) as u64, Reply::default());
+            }
+            ("cat", []) => match &run.stdin {
+                Some(Datum::Text(text)) => Reply { stdout: text.clone(), ..Reply::default() },
+                _ => Reply::default(),
+            },
             ("cat", ["/proc/sys/kernel/random/boot_id"]) => out(&machine.boot_id()),
             ("cat", ["/etc/os-release"]) => match machine.hypervisor {
                 Some(_) => out("PRETTY_NAME=\"Ubuntu 24.04.1 LTS\"\nNAME=\"Ubuntu\"\nID=ubuntu"),

@@ -40,6 +40,7 @@ impl Lab {
     /// soon over.
     pub fn controller_dies(&mut self) {
         self.claims.clear();
+        self.forget_callers();
         for operation in self.operations.values_mut() {
             operation.wanted = None;
         }
@@ -47,8 +48,10 @@ impl Lab {
             let stays = match due {
                 // Nobody waits for the answer of what was sent.
                 Due::Act(_, effect) if effect.changes() => Due::Act(EffectId(0), effect),
-                Due::Act(..) | Due::Ask(..) | Due::Answer(..) | Due::Ran(..) | Due::TimeIsOut(..) => continue,
-                due @ (Due::Ended(..) | Due::Change(..) | Due::Look(..)) => due,
+                Due::Act(..) | Due::Ask(..) | Due::Answer(..) | Due::Ran(..) | Due::TimeIsOut(..) | Due::GiveUp(..) => {
+                    continue;
+                }
+                due @ (Due::Ended(..) | Due::Change(..) | Due::Look(..) | Due::Call(..)) => due,
             };
             self.due.insert(key, stays);
         }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::code::{HostFacts, Role};
+use crate::machine::Reply;
 
 /// How a machine is. Fields are public so that a test can make it other than well.
 #[derive(Clone, Debug)]
@@ -27,14 +30,31 @@ pub struct Machine {
     pub template: bool,
     /// The lock that holds it.
     pub lock: Option<String>,
-    /// Until when another command holds its lock file, in milliseconds of the run.
+    /// Until when something else holds its lock file, in milliseconds of the run.
     pub busy_until: u64,
-    /// The state that its cluster was asked to keep, where one manages it: `started`, `stopped`.
+    /// The call of `qm` that holds its lock file.
+    pub(super) file: Option<u64>,
+    /// The state that its cluster was asked to keep, where one manages it: `started`, `stopped`; empty where it was added
+    /// without one, which means `started`.
     pub ha: Option<String>,
     /// Whether the power is on.
     pub running: bool,
     /// Whether its processors are halted.
     pub paused: bool,
+    /// Whether its QEMU takes no questions: it hangs, or was stopped by a signal.
+    pub frozen: bool,
+    /// How many connections to its agent it has let wait since.
+    pub(super) unanswered: u32,
+    /// Further settings of its configuration. Without any it has two cores.
+    pub settings: BTreeMap<String, String>,
+    /// Settings that `qm` does not understand, and what it says of them.
+    pub odd_settings: Vec<(String, String)>,
+    /// Its snapshots.
+    pub snapshots: Vec<String>,
+    /// The size of its first disk, in GiB.
+    pub disk: u32,
+    /// What QEMU prints, and `qm` then says, instead of starting.
+    pub start_fails: Option<(String, String)>,
     /// Whether ssh answers.
     pub ssh: bool,
     /// Ports that nothing listens on, besides those that nobody asks about.
@@ -47,8 +67,26 @@ pub struct Machine {
     pub obeys: bool,
     /// How long it takes to shut down, in milliseconds.
     pub shutdown_takes: u64,
+    /// How long QEMU takes to quit, beyond the usual, in milliseconds.
+    pub quit_takes: u64,
+    /// It was asked to shut down, and does.
+    pub(super) going_off: bool,
     /// Whether the hypervisor starts it after `qm reboot`.
     pub starts_again: bool,
+    /// Whether `qm reboot` asked for that.
+    pub(super) reboot_asked: bool,
+    /// On a hypervisor: the release of Proxmox VE, 8 or 9.
+    pub release: u32,
+    /// On a hypervisor: whether tasks that end at the same moment wait for each other's line in the list of tasks.
+    pub tasks_race: bool,
+    /// On a hypervisor: whether its cluster file system takes nothing that is written.
+    pub cluster_read_only: bool,
+    /// On a hypervisor: whether the services of its cluster's high availability run, so that what they are asked is done.
+    pub ha_runs: bool,
+    /// On a hypervisor: whether `ha-manager` is not installed.
+    pub ha_missing: bool,
+    /// On a hypervisor: whether its cluster file system is down.
+    pub cluster_down: bool,
     /// On a hypervisor: the cleanup of a guest that was started again at once holds its lock for 30 s, as since
     /// Proxmox VE 9.1.13.
     pub cleanup_holds_lock: bool,
@@ -67,6 +105,20 @@ pub struct Machine {
     pub agent_set: bool,
     /// Whether the running virtual machine has it: only a cold start brings it.
     pub agent_device: bool,
+    /// Whether that configuration says `agent: 0`.
+    pub agent_off: bool,
+    /// What the agent answers to `qm guest cmd ID …`, where that is not the usual.
+    pub agent_says: BTreeMap<String, Value>,
+    /// Its version.
+    pub agent_version: String,
+    /// Whether the agent never answers to `guest-shutdown`.
+    pub agent_shutdown_hangs: bool,
+    /// How many commands it was given.
+    pub(super) execs: u32,
+    /// Programs that it has not.
+    pub has_not: BTreeSet<String>,
+    /// What it answers to commands, by their words.
+    pub taught: BTreeMap<Vec<String>, Taught>,
     /// Whether the agent refuses `guest-shutdown`.
     pub agent_refuses_shutdown: bool,
     /// A drop-in that takes the power away when the agent's service stops.
@@ -127,6 +179,15 @@ pub struct Machine {
     pub uptime_before: u64,
 }
 
+/// What a machine answers to a command.
+#[derive(Clone, Debug, Default)]
+pub struct Taught {
+    /// How long it takes, in milliseconds.
+    pub takes: u64,
+    /// The answer.
+    pub reply: Reply,
+}
+
 /// A service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unit {
@@ -158,16 +219,33 @@ impl Machine {
             template: false,
             lock: None,
             busy_until: 0,
+            file: None,
             ha: None,
             running: true,
             paused: false,
+            frozen: false,
+            unanswered: 0,
+            settings: BTreeMap::new(),
+            odd_settings: Vec::new(),
+            snapshots: Vec::new(),
+            disk: 32,
+            start_fails: None,
             ssh: true,
             closed_ports: BTreeSet::new(),
             starts_with_host: true,
             boots: true,
             obeys: true,
             shutdown_takes: 6_000,
+            quit_takes: 0,
+            going_off: false,
             starts_again: true,
+            reboot_asked: false,
+            release: 9,
+            tasks_race: false,
+            cluster_read_only: false,
+            ha_runs: true,
+            ha_missing: false,
+            cluster_down: false,
             cleanup_holds_lock: false,
             has_agent: true,
             agent_runs: true,
@@ -176,6 +254,13 @@ impl Machine {
             agent_broken: false,
             agent_set: true,
             agent_device: true,
+            agent_off: false,
+            agent_says: BTreeMap::new(),
+            agent_version: "8.2.2".to_string(),
+            agent_shutdown_hangs: false,
+            execs: 0,
+            has_not: BTreeSet::new(),
+            taught: BTreeMap::new(),
             agent_refuses_shutdown: false,
             agent_poweroff: None,
             agent_poweroff_loaded: false,
@@ -255,6 +340,9 @@ impl Machine {
     pub(super) fn off(&mut self, now: u64) {
         self.running = false;
         self.paused = false;
+        self.frozen = false;
+        self.unanswered = 0;
+        self.going_off = false;
         self.ssh = false;
         self.agent_answers = false;
         self.off_at = Some(now);
@@ -267,7 +355,7 @@ impl Machine {
         self.running = true;
         self.starts += 1;
         self.started_at = now;
-        self.agent_device = self.agent_set;
+        self.agent_device = self.agent_set && !self.agent_off;
         self.restarts(now);
     }
 
@@ -275,6 +363,7 @@ impl Machine {
     pub(super) fn restarts(&mut self, now: u64) {
         self.ssh = false;
         self.agent_answers = false;
+        self.going_off = false;
         self.package_lock = None;
         self.boot += 1;
         self.booted_at = now;
@@ -308,7 +397,17 @@ impl Machine {
 
     /// The hypervisor's process for it and that process's start.
     pub(super) fn process(&self) -> String {
-        format!("{}:{}", 1000 + self.seed() % 60_000 + self.starts, self.started_at / 10 + 4_711)
+        format!("{}:{}", self.pid(), self.started_at / 10 + 4_711)
+    }
+
+    /// The hypervisor's process for it.
+    pub(super) fn pid(&self) -> u32 {
+        1000 + self.seed() % 60_000 + self.starts
+    }
+
+    /// Whether its system has booted.
+    pub(super) fn is_up(&self, now: u64) -> bool {
+        self.running && self.boots && now.saturating_sub(self.booted_at) + self.uptime_before >= self.boot_time()
     }
 
     /// Why it wants a restart, as the script of that name prints it.

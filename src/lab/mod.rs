@@ -8,8 +8,10 @@ mod machine;
 mod operations;
 mod others;
 mod packages;
+mod qm;
 mod scripts;
 mod services;
+mod tasks;
 mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +19,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::code::Code;
 use crate::machine::{Answer, Claim, Claimed, Effect, EffectId, Greeting, Purpose, Reply, Run, Trouble};
 use crate::run::World;
-pub use machine::{Machine, Unit};
+pub use machine::{Machine, Taught, Unit};
 use operations::Operation;
+use qm::Call;
+use tasks::Task;
 use watches::Watching;
 
 /// How long a new connection takes, in milliseconds.
@@ -41,6 +45,10 @@ pub struct Lab {
     runs: Vec<Run>,
     /// Changing commands, by where they stand in the run.
     operations: BTreeMap<String, Operation>,
+    /// Calls of `qm` that are under way.
+    calls: BTreeMap<u64, Call>,
+    /// What the hosts' lists of tasks say.
+    tasks: Vec<Task>,
     /// The machine of the site that drives the run, and the boot in which it does.
     controller: Option<(String, u32)>,
     /// What the run has claimed.
@@ -64,6 +72,10 @@ enum Due {
     Ran(EffectId, Ended),
     /// A changing command ends likewise, by where it stands in the run.
     Ended(String, Ended),
+    /// A call of `qm` goes on, if this is the wake-up that it waits for.
+    Call(u64, u64),
+    /// Whoever asked for one waits no longer.
+    GiveUp(u64),
     /// Somebody has waited long enough for one.
     TimeIsOut(EffectId, String, u64),
     Change(String, Change),
@@ -77,6 +89,18 @@ struct Ended {
     host: String,
     boot: u32,
     reply: Reply,
+}
+
+/// Who asked for a command, and where and when it was begun.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    id: EffectId,
+    /// Where it stands in the run, if it changes something.
+    step: Option<String>,
+    within: u64,
+    host: String,
+    boot: u32,
+    began: u64,
 }
 
 /// What a command says, and how long it takes, in milliseconds.
@@ -118,6 +142,8 @@ impl Lab {
             log: Vec::new(),
             runs: Vec::new(),
             operations: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            tasks: Vec::new(),
             controller,
             claims: BTreeSet::new(),
             held: BTreeMap::new(),
@@ -186,6 +212,11 @@ impl Lab {
             Due::Ended(step, ended) => {
                 let result = self.ended(ended);
                 return self.operation_ended(&step, result);
+            }
+            Due::Call(n, wake) => self.call_wakes(n, wake),
+            Due::GiveUp(n) => {
+                let Caller { id, host, within, .. } = self.give_up(n)?;
+                return Some((id, Answer::Ran(Err(Trouble::Timeout { host, after: within }))));
             }
             Due::TimeIsOut(id, step, after) => return self.time_is_out(id, &step, after),
             Due::Change(host, change) => self.changed(&host, change),
@@ -281,17 +312,36 @@ impl Lab {
         self.log.push((self.now, run.host.clone(), run.argv.clone()));
         self.runs.push(run.clone());
         let boot = self.machines.get(&run.host).map_or(0, |machine| machine.boot);
-        let Said { takes, mut reply } = self.command(&run);
-        reply.took = takes;
-        let ended = Ended { host: run.host, boot, reply };
-        match run.operation {
-            Some(operation) => {
-                self.operations.insert(operation.step.clone(), Operation::of(&ended.host));
-                self.at(takes, Due::Ended(operation.step, ended));
-            }
-            None if takes > run.within => {
-                let trouble = Trouble::Timeout { host: ended.host, after: run.within };
-                self.answer(run.within, id, Answer::Ran(Err(trouble)));
+        let step = run.operation.as_ref().map(|operation| operation.step.clone());
+        if let Some(step) = &step {
+            self.operations.insert(step.clone(), Operation::of(&run.host));
+        }
+        let caller = Caller { id, step, within: run.within, host: run.host.clone(), boot, began: self.now };
+        let program = run.argv.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
+        if program == "qm" {
+            self.qm(&run, caller);
+        } else {
+            let said = self.command(&run);
+            self.says(caller, said);
+        }
+    }
+
+    fn says(&mut self, caller: Caller, said: Said) {
+        self.replies(caller, said.takes, said.reply);
+    }
+
+    /// A command ends in so many milliseconds.
+    fn replies(&mut self, caller: Caller, takes: u64, mut reply: Reply) {
+        reply.took = self.now + takes - caller.began;
+        let Caller { id, step, within, host, boot, began } = caller;
+        let late = reply.took > within;
+        let ended = Ended { host, boot, reply };
+        match step {
+            Some(step) => self.at(takes, Due::Ended(step, ended)),
+            None if late => {
+                let trouble = Trouble::Timeout { host: ended.host, after: within };
+                let delay = (began + within).saturating_sub(self.now);
+                self.answer(delay, id, Answer::Ran(Err(trouble)));
             }
             None => self.at(takes, Due::Ran(id, ended)),
         }
@@ -312,7 +362,14 @@ impl Lab {
         let now = self.now;
         let Some(machine) = self.machines.get_mut(host) else { return };
         match change {
-            Change::Off(boot) if machine.boot == boot && machine.running => machine.off(now),
+            Change::Off(boot) if machine.boot == boot && machine.running => {
+                machine.off(now);
+                let is_hypervisor = machine.is_hypervisor;
+                self.guest_went_off(host);
+                if is_hypervisor {
+                    self.host_went_down(host);
+                }
+            }
             Change::On if !machine.running => {
                 machine.on(now);
                 self.boots(host);
@@ -332,7 +389,12 @@ impl Lab {
                 machine.agent_answers = machine.agent_works();
             }
             Change::Ssh(boot) if machine.boot == boot => machine.ssh = machine.running,
-            Change::Agent(boot) if machine.boot == boot => machine.agent_answers = machine.agent_works(),
+            Change::Agent(boot) if machine.boot == boot => {
+                machine.agent_answers = machine.agent_works();
+                if machine.agent_answers {
+                    self.agent_came_up(host);
+                }
+            }
             _ => {}
         }
     }

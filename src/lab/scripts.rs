@@ -1,6 +1,6 @@
 //! The scripts of the standard library: each is known by the comment on its first line.
 
-use super::{COMMAND, Lab, Said, err, hypervisor, out, say};
+use super::{COMMAND, Lab, Said, err, out, say};
 use crate::machine::{Reply, Run};
 
 impl Lab {
@@ -13,6 +13,10 @@ impl Lab {
         let by_id = self.by_identity(&run.host, argument(1)).and_then(|name| self.machines.get(&name)).cloned();
         if let Some(list) = self.guest_list(name, &run.host) {
             return say(COMMAND, Reply { stdout: list, ..Reply::default() });
+        }
+        if name == "tasks" {
+            let began = argument(3).parse().unwrap_or_default();
+            return say(COMMAND, out(&self.task_of(&run.host, argument(1), argument(2), began)));
         }
         if name == "dns_query" {
             let server = self.machines.values().find(|machine| machine.address.as_deref() == Some(argument(1)));
@@ -58,13 +62,11 @@ impl Lab {
             }
             "ha_state" => out(&by_id.and_then(|guest| guest.ha).unwrap_or("none".to_string())),
             "qm_settled" => {
-                let held = by_id.is_some_and(|guest| guest.busy_until > now + 2_000);
+                let held = by_id.is_some_and(|guest| guest.busy_until > now + 2_000 || guest.file.is_some());
                 return say(2_060, if held { out("its lock is held") } else { Reply::default() });
             }
             "libvirt_agent_info" => match by_id {
-                Some(guest) if guest.agent_answers => {
-                    out(&format!("{{\"return\":{}}}", hypervisor::agent_info(&guest)))
-                }
+                Some(guest) if guest.agent_answers => out(&format!("{{\"return\":{}}}", guest.agent_info())),
                 _ => err(1, "error: Guest agent is not responding: QEMU guest agent is not connected"),
             },
             _ => Reply::default(),

@@ -52,7 +52,7 @@ impl Lab {
         let host_runs = self.machines.get(&host).is_some_and(|host| host.running);
         if let Some(name) = off.filter(|_| host_runs && !self.claims.contains(guest)) {
             let machine = &self.machines[&name];
-            let free = machine.lock.is_none() && machine.busy_until <= now;
+            let free = machine.lock.is_none() && self.file_is_free(&name);
             match (&machine.ha, free) {
                 (Some(_), _) => self.cluster(&name, "started", 0),
                 (None, true) => self.change(START, &name, Change::On),
