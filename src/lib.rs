@@ -12,6 +12,8 @@ pub mod code;
 #[warn(clippy::disallowed_methods)]
 pub mod diag;
 #[warn(clippy::disallowed_methods)]
+pub mod explore;
+#[warn(clippy::disallowed_methods)]
 pub mod fmt;
 pub mod hosts;
 #[warn(clippy::disallowed_methods)]

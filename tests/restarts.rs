@@ -110,6 +110,26 @@ fn a_backup_is_waited_for_and_never_broken() {
 }
 
 #[test]
+fn without_quorum_nobody_is_switched_off() {
+    for statements in ["restart(guest)", "on hypervisor: qm reboot $vmid", "on hypervisor: qm stop $vmid\nkeep off"] {
+        for host in ["web", "files"] {
+            let statements = if host == "files" { statements.replace("qm", "pct") } else { statements.to_string() };
+            let ran = run_for(host, "", &statements, |lab| lab.machine("pve").unwrap().quorum = false);
+            assert!(ran.why().starts_with("refused: quorum: the cluster of `pve` has no quorum"), "{}", ran.why());
+            assert!(ran.power().is_empty(), "{:?}", ran.power());
+        }
+    }
+    let ran =
+        run_for("pve", "", "on guest as root: systemctl reboot", |lab| lab.machine("pve").unwrap().quorum = false);
+    assert!(ran.why().starts_with("refused: quorum: the cluster of `pve` has no quorum"), "{}", ran.why());
+    // What is lost while the guest goes off: it stays off, and that is said.
+    let ran = run_for("web", "", "on hypervisor: qm reboot $vmid", |lab| {
+        lab.machine("web").unwrap().start_fails = Some((String::new(), "cluster not ready - no quorum?".to_string()));
+    });
+    assert!(!ran.is_done() && ran.why().contains("web was not started"), "{}", ran.why());
+}
+
+#[test]
 fn a_guest_that_is_found_off_stays_off() {
     let mut ran = restart(|web| {
         web.running = false;

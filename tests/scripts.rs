@@ -231,6 +231,21 @@ fn a_virtual_machine_that_is_given_as_a_container_is_told_apart() {
 }
 
 #[test]
+fn a_look_shows_that_nothing_can_be_started() {
+    let root = Root::new();
+    root.file("etc/pve/qemu-server/101.conf", CONF).file("etc/pve/lxc/120.conf", "hostname: files\n");
+    for (members, shown) in [
+        ("{\n\"nodename\": \"pve\",\n\"version\": 0\n}\n", false),
+        ("\"cluster\": { \"name\": \"c\", \"version\": 2, \"nodes\": 2, \"quorate\": 1 },\n", false),
+        ("\"cluster\": { \"name\": \"c\", \"version\": 2, \"nodes\": 2, \"quorate\": 0 },\n", true),
+    ] {
+        root.file("etc/pve/.members", members);
+        assert_eq!(root.run(PROXMOX, "look", &["101"]).contains("\nquorum=no\n"), shown, "{members}");
+        assert_eq!(root.run(CONTAINER, "look", &["120"]).contains("\nquorum=no\n"), shown, "{members}");
+    }
+}
+
+#[test]
 fn a_cluster_says_whether_it_has_quorum() {
     let members =
         |quorate: &str| format!("{{\n\"nodename\": \"pve\",\n\"version\": 6,\n{quorate}\"nodelist\": {{}}\n}}\n");

@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Plan(DryArguments),
     /// Ask the hosts, with reading commands only, whether a plan could start now
     Preflight(PreflightArguments),
+    /// Try a plan in the lab with each thing that can go wrong at each of its commands
+    Prove(ProveArguments),
     /// Lay plan files out as everybody does; comments stay where they are
     Fmt(FmtArguments),
     /// Explain the code of a diagnostic, with an example
@@ -132,6 +134,15 @@ pub(crate) struct RunArguments {
     /// Run in the simulated site: no connection, no process, virtual time
     #[arg(long)]
     pub(crate) lab: bool,
+    /// What is other than well in the lab: `lab/NAME.toml` of the site, or a file; may be repeated
+    #[arg(long, value_name = "NAME", requires = "lab")]
+    pub(crate) scene: Vec<String>,
+    /// Let the lab's time pass as ours does
+    #[arg(long, requires = "lab", conflicts_with = "speed")]
+    pub(crate) realtime: bool,
+    /// Let the lab's time pass so many times as fast as ours
+    #[arg(long, value_name = "N", requires = "lab", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) speed: Option<u32>,
     /// When the lab's clock starts, as `2026-01-03 22:00` [default: when the plan's window opens]
     #[arg(long, value_name = "TIME", requires = "lab")]
     pub(crate) now: Option<String>,
@@ -277,6 +288,30 @@ pub(crate) struct DryArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ProveArguments {
+    /// The plan file
+    #[arg(required_unless_present = "eval", conflicts_with = "eval")]
+    pub(crate) file: Option<String>,
+    #[command(flatten)]
+    pub(crate) one: OneArguments,
+    /// How many things go wrong in one world at most
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=2))]
+    pub(crate) faults: u32,
+    /// How many worlds are looked at at most
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(crate) worlds: u64,
+    /// What is other than well in the lab: `lab/NAME.toml` of the site, or a file; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) scene: Vec<String>,
+    /// When the lab's clock starts, as `2026-01-03 22:00` [default: when the plan's window opens]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) now: Option<String>,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct PreflightArguments {
     /// The plan file, or a plan that `hostler plan --out` saved
     #[arg(required_unless_present_any = ["eval", "suggest"], conflicts_with = "eval")]
@@ -286,6 +321,9 @@ pub(crate) struct PreflightArguments {
     /// Ask the simulated site: no connection, no process
     #[arg(long)]
     pub(crate) lab: bool,
+    /// What is other than well in the lab: `lab/NAME.toml` of the site, or a file; may be repeated
+    #[arg(long, value_name = "NAME", requires = "lab")]
+    pub(crate) scene: Vec<String>,
     /// Print instead the variables that the inventory lacks (vmid and others), as the hypervisors list their guests
     #[arg(long)]
     pub(crate) suggest: bool,

@@ -20,12 +20,14 @@ mod notify;
 mod plan;
 mod preflight;
 mod programs;
+mod prove;
 mod ready;
 mod rehearsal;
 mod resume;
 mod run;
 mod runs;
 mod saved;
+mod scenes;
 mod service;
 mod show_guards;
 mod site;
@@ -48,6 +50,8 @@ pub(crate) const GOOD: u8 = 0;
 pub(crate) const DIFFERENT: u8 = 1;
 /// `preflight` found that the plan could not start now, or is left with questions.
 pub(crate) const NOT_READY: u8 = 1;
+/// `prove` found a world in which a rule is broken.
+pub(crate) const BROKEN: u8 = 1;
 /// Nothing was begun: the plan, the inventory or the command line is at fault.
 pub(crate) const REFUSED: u8 = 2;
 /// The machine that drives the run goes down, and the run goes on after its boot.
@@ -70,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Service(arguments) => service::service(arguments, &mut terminal),
         Command::Check(check) => check::check(check, &mut terminal),
         Command::Plan(plan) => plan::plan(plan, &mut terminal),
+        Command::Prove(arguments) => prove::prove(arguments, &mut terminal),
         Command::Preflight(preflight) => preflight::preflight(preflight, &mut terminal),
         Command::Fmt(fmt) => fmt::fmt(fmt, &mut terminal),
         Command::Explain(explain) => explain::explain(explain, &mut terminal),

@@ -6,10 +6,10 @@ use jiff::Zoned;
 
 use super::arguments::{Format, PreflightArguments};
 use super::ready::{Ready, ready};
+use super::scenes::Scenes;
 use super::terminal::Terminal;
 use super::{GOOD, NOT_READY, REFUSED, clock, driving, rehearsal, site};
 use crate::code::{Code, Role};
-use crate::lab::Lab;
 use crate::machine::State;
 use crate::preflight::{Answers, Preflight, Suggestions, Wants, lists, questions};
 use crate::run::{World, drive};
@@ -25,13 +25,18 @@ pub(crate) fn preflight(arguments: &PreflightArguments, terminal: &mut Terminal)
             one.plan.target = Some("all".to_string());
         }
     }
-    let Some(Ready { loaded, code, .. }) = ready(arguments.file.as_deref(), &one, arguments.suggest, terminal) else {
-        return REFUSED;
+    let ready = ready(arguments.file.as_deref(), &one, arguments.suggest, terminal);
+    let Some(Ready { loaded, code, mut sources, .. }) = ready else { return REFUSED };
+    let folder = site::folder(&arguments.one.site, arguments.file.as_deref());
+    let scenes = match arguments.lab {
+        true => Scenes::read(&folder, &arguments.scene, &loaded.inventory, &mut sources, terminal),
+        false => Some(Scenes::default()),
     };
+    let Some(scenes) = scenes else { return REFUSED };
     let outcome = if arguments.suggest {
-        suggest(arguments, &code, &loaded, terminal)
+        suggest(arguments, &code, (&loaded, &scenes), terminal)
     } else {
-        ask(arguments, &code, &loaded, terminal)
+        ask(arguments, &code, (&loaded, &scenes), terminal)
     };
     match outcome {
         Ok(code) => code,
@@ -46,11 +51,11 @@ pub(crate) fn preflight(arguments: &PreflightArguments, terminal: &mut Terminal)
 fn ask(
     arguments: &PreflightArguments,
     code: &Code,
-    loaded: &site::Loaded,
+    (loaded, scenes): (&site::Loaded, &Scenes),
     terminal: &mut Terminal,
 ) -> Result<u8, String> {
     let wants = Wants::of(code);
-    let (answers, state) = answers(arguments, Arc::new(questions(code, &wants)), loaded)?;
+    let (answers, state) = answers(arguments, Arc::new(questions(code, &wants)), loaded, scenes)?;
     let mut found = Preflight::of(code, &wants, &answers, &state);
     // In the lab secrets are made up, and no machine is the one that it runs on.
     if !arguments.lab && !arguments.rehearsal {
@@ -75,14 +80,14 @@ fn ask(
 fn suggest(
     arguments: &PreflightArguments,
     code: &Code,
-    loaded: &site::Loaded,
+    (loaded, scenes): (&site::Loaded, &Scenes),
     terminal: &mut Terminal,
 ) -> Result<u8, String> {
     let is_guest = |name: &&String| {
         code.hosts.get(*name).is_some_and(|facts| matches!(facts.role, Role::Guest | Role::Undetermined))
     };
     let hosts: Vec<String> = Wants::of(code).targets.iter().filter(is_guest).cloned().collect();
-    let (answers, _) = answers(arguments, Arc::new(lists(code, &hosts)), loaded)?;
+    let (answers, _) = answers(arguments, Arc::new(lists(code, &hosts)), loaded, scenes)?;
     let suggestions = Suggestions::of(code, &hosts, &answers);
     match arguments.format {
         Format::Text => terminal.write(&suggestions.text()),
@@ -95,12 +100,13 @@ fn answers(
     arguments: &PreflightArguments,
     questions: Arc<Code>,
     loaded: &site::Loaded,
+    scenes: &Scenes,
 ) -> Result<(Answers, State), String> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         Ok(if arguments.lab {
-            driven(&questions, &mut Lab::new(&questions)).await
+            driven(&questions, &mut scenes.lab(&questions, &loaded.inventory)).await
         } else {
             driven(&questions, &mut driving::world(loaded)?).await
         })

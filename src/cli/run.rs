@@ -7,11 +7,13 @@ use jiff::Zoned;
 use super::arguments::RunArguments;
 use super::driving::{From, Telling, before_the_first_connection, drive_kept};
 use super::kept::{Kept, Owner, runs};
+use super::lab::Watched;
 use super::leaving::leave;
 use super::ready::{Ready, ready};
 use super::runs::prune_old;
+use super::scenes::Scenes;
 use super::terminal::Terminal;
-use super::{REFUSED, clock, lab};
+use super::{REFUSED, clock, lab, site};
 use crate::run::Replay;
 
 pub(crate) fn run(arguments: &RunArguments, terminal: &mut Terminal) -> u8 {
@@ -39,10 +41,18 @@ fn in_the_lab(arguments: &RunArguments, ready: Ready, terminal: &mut Terminal) -
         None => clock::lab_start(&ready.code, &Zoned::now().with_time_zone(zone)),
     };
     let windows = clock::windows(&ready.code, &begins);
+    let mut ready = ready;
+    let folder = site::folder(&arguments.one.site, arguments.file.as_deref());
+    let Ready { loaded, sources, .. } = &mut ready;
+    let Some(scenes) = Scenes::read(&folder, &arguments.scene, &loaded.inventory, sources, terminal) else {
+        return Ok(REFUSED);
+    };
+    let lab = scenes.lab(&ready.code, &ready.loaded.inventory);
     let mut telling = Telling::new(&ready.code, arguments.format, terminal);
     let begins = begins.strftime("%a %Y-%m-%d %H:%M %Z");
     telling.say(&format!("In the lab: simulated machines, virtual time from {begins}\n"));
-    lab::run(&Arc::new(ready.code), windows, &mut telling)?;
+    let speed = arguments.speed.or(arguments.realtime.then_some(1));
+    lab::run(&Arc::new(ready.code), Watched::new(lab, speed), windows, &mut telling)?;
     Ok(telling.report())
 }
 

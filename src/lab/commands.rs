@@ -1,15 +1,18 @@
 //! Commands on the machines of the simulated site: what they print when all is well.
 
-use super::{COMMAND, Lab, Said, err, out, say};
+use super::{COMMAND, Lab, Said, err, not_known, out, say};
 use crate::machine::{Datum, Reply, Run};
 
 impl Lab {
     pub(super) fn command(&mut self, run: &Run) -> Said {
+        if let Some(said) = self.taught(&run.host, &run.argv) {
+            return said;
+        }
+        if let Some(inner) = unwrapped(&run.argv) {
+            return self.command(&Run { argv: inner, ..run.clone() });
+        }
         let words: Vec<&str> = run.argv.iter().map(String::as_str).collect();
         let Some(machine) = self.machines.get(&run.host) else { return say(0, err(127, "no such host")) };
-        if let Some(taught) = machine.taught.get(&run.argv) {
-            return say(taught.takes, taught.reply.clone());
-        }
         let base = words.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
         let reply = match (base, words.get(1..).unwrap_or_default()) {
             ("sh", ["-c", ..]) => return self.script(run),
@@ -24,8 +27,17 @@ impl Lab {
             ("uname", ["-r"]) => out(&machine.kernel),
             ("uname", _) => out("Linux"),
             ("hostname", _) => out(&run.host),
+            ("whoami", _) => out("root"),
+            ("id", ["-u"]) => out("0"),
+            ("uptime", _) => {
+                let up = self.now.saturating_sub(machine.booted_at) + machine.uptime_before;
+                let (days, hours, minutes) = (up / 86_400_000, up / 3_600_000 % 24, up / 60_000 % 60);
+                let load = "load average: 0.00, 0.00, 0.00";
+                out(&format!(" 22:00:00 up {days} days, {hours:>2}:{minutes:02},  0 users,  {load}"))
+            }
             ("date", _) => out("20260103T220000Z"),
             ("echo", rest) => out(&rest.join(" ")),
+            ("printf", [text, ..]) => Reply { stdout: text.replace("\\n", "\n"), ..Reply::default() },
             ("true", _) => Reply::default(),
             ("false", _) => Reply { code: 1, ..Reply::default() },
             ("sleep", [time, ..]) => {
@@ -72,8 +84,43 @@ impl Lab {
                 out(&format!("[{}]", tasks.join(",")))
             }
             ("proxmox-backup-manager", ["versions", ..]) => out("proxmox-backup-server 4.1.0-1 running version: 4.1.0"),
-            _ => Reply::default(),
+            // They say nothing when all is well.
+            (
+                "touch" | "mkdir" | "rmdir" | "rm" | "mv" | "cp" | "ln" | "chmod" | "chown" | "install" | "sync"
+                | "logger" | "truncate" | "tar" | "test" | "[" | ":" | "fstrim" | "update-grub" | "dnf" | "yum"
+                | "zypper" | "pkill" | "kill",
+                _,
+            ) => Reply::default(),
+            _ => return not_known(run),
         };
         say(COMMAND, reply)
     }
+
+    /// What a scene says that a machine answers.
+    pub(super) fn taught(&mut self, host: &str, argv: &[String]) -> Option<Said> {
+        let taught = self.machines.get_mut(host)?.taught.iter_mut().find(|taught| taught.fits(argv))?;
+        taught.times = taught.times.map(|times| times - 1);
+        Some(say(taught.takes.max(COMMAND), taught.reply.clone()))
+    }
+}
+
+/// The command inside of `timeout 5m …`, `nice -n 10 …`, `env A=b …`.
+fn unwrapped(argv: &[String]) -> Option<Vec<String>> {
+    let wrapper = argv.first()?.rsplit('/').next()?;
+    let (with_value, arguments): (&[&str], usize) = match wrapper {
+        "timeout" => (&["-k", "-s", "--kill-after", "--signal"], 1),
+        "nice" => (&["-n"], 0),
+        "ionice" => (&["-c", "-n"], 0),
+        "sudo" => (&["-u", "-g"], 0),
+        "env" | "nohup" | "setsid" => (&[], 0),
+        _ => return None,
+    };
+    let mut words = argv[1..].iter().peekable();
+    while let Some(word) = words.next_if(|word| word.starts_with('-') || (wrapper == "env" && word.contains('='))) {
+        if with_value.contains(&word.as_str()) {
+            words.next();
+        }
+    }
+    let inner: Vec<String> = words.skip(arguments).cloned().collect();
+    (!inner.is_empty()).then_some(inner)
 }

@@ -48,10 +48,16 @@ impl Lab {
             let stays = match due {
                 // Nobody waits for the answer of what was sent.
                 Due::Act(_, effect) if effect.changes() => Due::Act(EffectId(0), effect),
-                Due::Act(..) | Due::Ask(..) | Due::Answer(..) | Due::Ran(..) | Due::TimeIsOut(..) | Due::GiveUp(..) => {
+                Due::Act(..)
+                | Due::Ask(..)
+                | Due::Answer(..)
+                | Due::Ran(..)
+                | Due::TimeIsOut(..)
+                | Due::GiveUp(..)
+                | Due::NotKnown(..) => {
                     continue;
                 }
-                due @ (Due::Ended(..) | Due::Change(..) | Due::Look(..) | Due::Call(..)) => due,
+                due @ (Due::Ended(..) | Due::Change(..) | Due::Look(..) | Due::Call(..) | Due::Set(..)) => due,
             };
             self.due.insert(key, stays);
         }

@@ -41,6 +41,9 @@ impl Lab {
         if let Some(lock) = &machine.lock {
             text.push_str(&format!("lock={lock}\n"));
         }
+        if self.machines.get(host).is_some_and(|host| !host.quorum) && driver != "libvirt" {
+            text.push_str("quorum=no\n");
+        }
         if let Some(ha) = &machine.ha {
             text.push_str(&format!("ha={}\n", if ha.is_empty() { "started" } else { ha }));
         }

@@ -63,6 +63,8 @@ pub struct Machine {
     pub starts_with_host: bool,
     /// Whether it comes up when it is switched on.
     pub boots: bool,
+    /// How long that takes, in milliseconds, where it is not as long as usual.
+    pub boot_takes: Option<u64>,
     /// Whether it shuts down when it is asked to.
     pub obeys: bool,
     /// How long it takes to shut down, in milliseconds.
@@ -117,8 +119,8 @@ pub struct Machine {
     pub(super) execs: u32,
     /// Programs that it has not.
     pub has_not: BTreeSet<String>,
-    /// What it answers to commands, by their words.
-    pub taught: BTreeMap<Vec<String>, Taught>,
+    /// What it answers to commands: the first that fits.
+    pub taught: Vec<Taught>,
     /// Whether the agent refuses `guest-shutdown`.
     pub agent_refuses_shutdown: bool,
     /// A drop-in that takes the power away when the agent's service stops.
@@ -182,6 +184,12 @@ pub struct Machine {
 /// What a machine answers to a command.
 #[derive(Clone, Debug, Default)]
 pub struct Taught {
+    /// The command's words with one blank between them, with `*`; or the first line of a script.
+    pub words: String,
+    /// Whether it is a script.
+    pub is_script: bool,
+    /// How often it is still given; without it, always.
+    pub times: Option<u32>,
     /// How long it takes, in milliseconds.
     pub takes: u64,
     /// The answer.
@@ -234,6 +242,7 @@ impl Machine {
             closed_ports: BTreeSet::new(),
             starts_with_host: true,
             boots: true,
+            boot_takes: None,
             obeys: true,
             shutdown_takes: 6_000,
             quit_takes: 0,
@@ -260,7 +269,7 @@ impl Machine {
             agent_shutdown_hangs: false,
             execs: 0,
             has_not: BTreeSet::new(),
-            taught: BTreeMap::new(),
+            taught: Vec::new(),
             agent_refuses_shutdown: false,
             agent_poweroff: None,
             agent_poweroff_loaded: false,
@@ -384,7 +393,8 @@ impl Machine {
 
     /// How long it takes to boot, in milliseconds: its own, and the same in every run.
     pub(super) fn boot_time(&self) -> u64 {
-        if self.is_container() { 2_500 } else { 14_000 + u64::from(self.seed() % 9_000) }
+        let usual = if self.is_container() { 2_500 } else { 14_000 + u64::from(self.seed() % 9_000) };
+        self.boot_takes.unwrap_or(usual)
     }
 
     /// The id of this boot.

@@ -9,6 +9,7 @@ mod operations;
 mod others;
 mod packages;
 mod qm;
+mod scene;
 mod scripts;
 mod services;
 mod tasks;
@@ -22,6 +23,8 @@ use crate::run::World;
 pub use machine::{Machine, Taught, Unit};
 use operations::Operation;
 use qm::Call;
+pub use scene::Scene;
+use scene::Setting;
 use tasks::Task;
 use watches::Watching;
 
@@ -49,6 +52,8 @@ pub struct Lab {
     calls: BTreeMap<u64, Call>,
     /// What the hosts' lists of tasks say.
     tasks: Vec<Task>,
+    /// Whether a command that is not known succeeds.
+    knows_all: bool,
     /// The machine of the site that drives the run, and the boot in which it does.
     controller: Option<(String, u32)>,
     /// What the run has claimed.
@@ -76,6 +81,10 @@ enum Due {
     Call(u64, u64),
     /// Whoever asked for one waits no longer.
     GiveUp(u64),
+    /// The lab does not know what a command does.
+    NotKnown(Box<Caller>, String),
+    /// A scene changes a machine.
+    Set(String, Box<Setting>),
     /// Somebody has waited long enough for one.
     TimeIsOut(EffectId, String, u64),
     Change(String, Change),
@@ -108,6 +117,8 @@ pub(crate) struct Caller {
 pub(crate) struct Said {
     pub(crate) takes: u64,
     pub(crate) reply: Reply,
+    /// How to teach the lab the command, where it does not know it.
+    pub(crate) not_known: Option<String>,
 }
 
 /// What becomes of a machine. What belongs to a boot, by its number, is nothing to a later one.
@@ -144,6 +155,7 @@ impl Lab {
             operations: BTreeMap::new(),
             calls: BTreeMap::new(),
             tasks: Vec::new(),
+            knows_all: false,
             controller,
             claims: BTreeSet::new(),
             held: BTreeMap::new(),
@@ -187,6 +199,41 @@ impl Lab {
         self.change(after, name, Change::On);
     }
 
+    /// Somebody else takes a machine's power away.
+    pub fn somebody_stops(&mut self, name: &str) {
+        let boot = self.machines.get(name).map_or(0, |machine| machine.boot);
+        self.change(0, name, Change::Off(boot));
+    }
+
+    /// A machine loses its power, and the guests that run on it with it; it has it again after so many milliseconds.
+    pub fn power_is_lost(&mut self, name: &str, dark: u64) {
+        let Some(machine) = self.machines.get(name) else { return };
+        let (boot, back) = (machine.boot, dark + machine.boot_time());
+        self.change(100, name, Change::Off(boot));
+        self.change(dark, name, Change::On);
+        self.guests_go_down(name, 100, back);
+    }
+
+    /// What the world says to an effect, whatever the site would.
+    pub fn answers(&mut self, delay: u64, id: EffectId, answer: Answer) {
+        self.answer(delay, id, answer);
+    }
+
+    /// Begins an effect whose answer reaches nobody.
+    pub fn begin_unseen(&mut self, effect: Effect) {
+        self.at(0, Due::Act(EffectId(0), effect));
+    }
+
+    /// The next answer, with its time; `None` when nothing is under way, or the machine that drives the run is down.
+    pub fn next_answer(&mut self) -> Option<(u64, EffectId, Answer)> {
+        while !self.due.is_empty() && !self.controller_is_down() {
+            if let Some((id, answer)) = self.turn() {
+                return Some((self.now, id, answer));
+            }
+        }
+        None
+    }
+
     fn at(&mut self, delay: u64, due: Due) {
         self.order += 1;
         self.due.insert((self.now + delay, self.order), due);
@@ -218,6 +265,14 @@ impl Lab {
                 let Caller { id, host, within, .. } = self.give_up(n)?;
                 return Some((id, Answer::Ran(Err(Trouble::Timeout { host, after: within }))));
             }
+            Due::NotKnown(caller, why) => {
+                let result = Err(Trouble::Refused { host: caller.host, why });
+                return match caller.step {
+                    Some(step) => self.operation_ended(&step, result),
+                    None => Some((caller.id, Answer::Ran(result))),
+                };
+            }
+            Due::Set(host, setting) => self.set_machine(&host, &setting),
             Due::TimeIsOut(id, step, after) => return self.time_is_out(id, &step, after),
             Due::Change(host, change) => self.changed(&host, change),
             Due::Look(guest, step) => self.looks_after(&guest, &step),
@@ -318,7 +373,9 @@ impl Lab {
         }
         let caller = Caller { id, step, within: run.within, host: run.host.clone(), boot, began: self.now };
         let program = run.argv.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
-        if program == "qm" {
+        if let Some(said) = self.taught(&run.host, &run.argv) {
+            self.says(caller, said);
+        } else if program == "qm" {
             self.qm(&run, caller);
         } else {
             let said = self.command(&run);
@@ -327,6 +384,9 @@ impl Lab {
     }
 
     fn says(&mut self, caller: Caller, said: Said) {
+        if let Some(why) = said.not_known.filter(|_| !self.knows_all) {
+            return self.at(0, Due::NotKnown(Box::new(caller), why));
+        }
         self.replies(caller, said.takes, said.reply);
     }
 
@@ -412,7 +472,23 @@ impl Lab {
 
 /// What a command says after so many milliseconds.
 pub(crate) fn say(takes: u64, reply: Reply) -> Said {
-    Said { takes, reply }
+    Said { takes, reply, not_known: None }
+}
+
+/// A command that the lab does not know. It is not guessed what it would do.
+pub(crate) fn not_known(run: &Run) -> Said {
+    let is_script =
+        run.argv.first().is_some_and(|word| word == "sh") && run.argv.get(1).is_some_and(|word| word == "-c");
+    let (what, key, value) = match run.argv.get(2).filter(|_| is_script) {
+        Some(script) => ("this script", "script", script.trim_start().lines().next().unwrap_or_default().to_string()),
+        None => ("this command", "command", run.argv.join(" ")),
+    };
+    let value = toml::Value::String(value);
+    let answer = format!("{{ on = \"{}\", {key} = {value}, stdout = \"\" }}", run.host);
+    let why = format!(
+        "the lab does not know what {what} does; say what it answers in `lab/site.toml`: `answers = [{answer}]`, or say there `unknown = \"succeeds\"`"
+    );
+    Said { takes: COMMAND, reply: Reply::default(), not_known: Some(why) }
 }
 
 /// Success with a line of output, or none.
@@ -442,12 +518,7 @@ impl World for Lab {
     }
 
     async fn next(&mut self) -> Option<(u64, EffectId, Answer)> {
-        while !self.due.is_empty() && !self.controller_is_down() {
-            if let Some((id, answer)) = self.turn() {
-                return Some((self.now, id, answer));
-            }
-        }
-        None
+        self.next_answer()
     }
 
     fn now(&self) -> u64 {

@@ -2,7 +2,7 @@
 
 use super::hypervisor::seconds;
 use super::machine::Machine;
-use super::{COMMAND, Change, Lab, Said, err, out, say};
+use super::{COMMAND, Change, Lab, Said, err, not_known, out, say};
 use crate::machine::{Reply, Run};
 
 /// What a call of `pct` costs, in milliseconds.
@@ -61,7 +61,7 @@ impl Lab {
                 self.change(waited + PCT + off + 500, &name, Change::On);
                 say(PCT + off + 1_000, Reply::default())
             }
-            _ => say(PCT, Reply::default()),
+            _ => not_known(run),
         };
         if acts && let Some(machine) = self.machines.get_mut(&name) {
             machine.busy_until = self.now + waited + said.takes;
@@ -127,7 +127,7 @@ impl Lab {
             "domtime" if machine.agent_answers => say(VIRSH, out("Time: 1764000000")),
             "domtime" => say(5_000, err(1, "error: Guest agent is not responding: QEMU guest agent is not connected")),
             "dumpxml" => say(VIRSH, out(&xml(&machine))),
-            _ => say(VIRSH, Reply::default()),
+            _ => not_known(run),
         }
     }
 }

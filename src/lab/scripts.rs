@@ -1,6 +1,6 @@
 //! The scripts of the standard library: each is known by the comment on its first line.
 
-use super::{COMMAND, Lab, Said, err, out, say};
+use super::{COMMAND, Lab, Said, err, not_known, out, say};
 use crate::machine::{Reply, Run};
 
 impl Lab {
@@ -36,6 +36,7 @@ impl Lab {
                 _ => Reply::default(),
             },
             "apt_interrupted" if machine.dpkg_interrupted => out("dpkg was interrupted"),
+            "apt_interrupted" => Reply::default(),
             "apt_upgradable" => return say(2_500, out(&machine.upgrades.to_string())),
             "apt_download_size" => return say(2_500, out(&download.to_string())),
             "apt_services_outdated" => return say(3_000, out(&machine.outdated_services.join("\n"))),
@@ -69,7 +70,7 @@ impl Lab {
                 Some(guest) if guest.agent_answers => out(&format!("{{\"return\":{}}}", guest.agent_info())),
                 _ => err(1, "error: Guest agent is not responding: QEMU guest agent is not connected"),
             },
-            _ => Reply::default(),
+            _ => return not_known(run),
         };
         say(COMMAND, reply)
     }

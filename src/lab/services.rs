@@ -74,13 +74,13 @@ impl Lab {
         self.change(DOWN, &run.host, Change::Off(boot));
         self.change(BACK, &run.host, Change::On);
         if is_hypervisor {
-            self.guests_follow(&run.host, back);
+            self.guests_go_down(&run.host, DOWN - 1_000, back);
         }
         say(COMMAND, Reply::default())
     }
 
     /// A hypervisor's restart takes its guests with it; once it is up, it starts them one after the other.
-    fn guests_follow(&mut self, hypervisor: &str, back: u64) {
+    pub(super) fn guests_go_down(&mut self, hypervisor: &str, down: u64, back: u64) {
         let guests: Vec<(String, u32, bool)> = self
             .machines
             .values()
@@ -88,7 +88,7 @@ impl Lab {
             .map(|machine| (machine.name.clone(), machine.boot, machine.starts_with_host))
             .collect();
         for (i, (guest, boot, starts)) in guests.into_iter().enumerate() {
-            self.change(DOWN - 1_000, &guest, Change::Off(boot));
+            self.change(down, &guest, Change::Off(boot));
             if starts {
                 self.change(back + 4_000 + 2_000 * i as u64, &guest, Change::On);
             }

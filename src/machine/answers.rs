@@ -129,6 +129,9 @@ impl State {
             return;
         }
         if facts.found && facts.power == "running" {
+            if facts.no_quorum {
+                return self.no_quorum(i, &guest, out);
+            }
             self.fibers[i].guests_to_see.push(guest);
         }
         match others.pop() {

@@ -1,5 +1,6 @@
 //! Pure expressions.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -53,12 +54,21 @@ impl Scope<'_> {
                 other => Ok(other),
             },
             Expr::Binary(op, left, right) => self.binary(*op, left, right),
-            Expr::Index(list, index) => index_of(self.eval(list)?, &self.eval(index)?),
+            Expr::Index(list, index) => index_of(&*self.view(list)?, &*self.view(index)?),
             Expr::Member(of, name, args) => {
                 let args = args.iter().map(|arg| self.eval(arg)).collect::<Result<Vec<_>, _>>()?;
-                member(self.eval(of)?, name, &args)
+                member(&*self.view(of)?, name, &args)
             }
             Expr::Probe(..) => Err("a probe was left in an expression".to_string()),
+        }
+    }
+
+    /// The same, to look at: what stands in a slot stays there.
+    fn view<'e>(&'e self, expr: &'e Expr) -> Result<Cow<'e, Value>, String> {
+        match expr {
+            Expr::Const(value) => Ok(Cow::Borrowed(value)),
+            Expr::Slot(slot) => Ok(Cow::Borrowed(self.slots.get(slot.0).unwrap_or(&Value::None))),
+            other => self.eval(other).map(Cow::Owned),
         }
     }
 
@@ -71,20 +81,20 @@ impl Scope<'_> {
     }
 
     fn binary(&self, op: Op, left: &Expr, right: &Expr) -> Result<Value, String> {
-        let left = self.eval(left)?;
-        if let (Op::And, Value::Bool(false)) | (Op::Or, Value::Bool(true)) = (op, &left) {
-            return Ok(left);
+        let left = self.view(left)?;
+        if let (Op::And, Value::Bool(false)) | (Op::Or, Value::Bool(true)) = (op, left.as_ref()) {
+            return Ok(left.into_owned());
         }
-        let right = self.eval(right)?;
-        if let Value::NoAnswer(_) = left {
-            return Ok(left);
+        let right = self.view(right)?;
+        if let Value::NoAnswer(_) = *left {
+            return Ok(left.into_owned());
         }
-        if let Value::NoAnswer(_) = right {
-            return Ok(right);
+        if let Value::NoAnswer(_) = *right {
+            return Ok(right.into_owned());
         }
         let yes = |truth| Ok(Value::Bool(truth));
         match op {
-            Op::And | Op::Or => Ok(right),
+            Op::And | Op::Or => Ok(right.into_owned()),
             Op::Equal => yes(same(&left, &right)),
             Op::NotEqual => yes(!same(&left, &right)),
             Op::Less => yes(order(&left, &right)? == Ordering::Less),
@@ -95,7 +105,7 @@ impl Scope<'_> {
             Op::NotIn => yes(!holds(&right, &left)),
             Op::Contains => yes(holds(&left, &right)),
             Op::Matches => matches(&left, &right).map(Value::Bool),
-            Op::Plus | Op::Minus | Op::Times | Op::Divided => arithmetic(op, left, right),
+            Op::Plus | Op::Minus | Op::Times | Op::Divided => arithmetic(op, left.into_owned(), right.into_owned()),
         }
     }
 }
@@ -193,13 +203,14 @@ fn arithmetic(op: Op, left: Value, right: Value) -> Result<Value, String> {
     }
 }
 
-fn index_of(list: Value, index: &Value) -> Result<Value, String> {
+fn index_of(list: &Value, index: &Value) -> Result<Value, String> {
     match (list, index) {
         (Value::List(items), Value::Int(at)) => {
             let length = items.len();
             usize::try_from(*at)
                 .ok()
-                .and_then(|at| items.into_iter().nth(at))
+                .and_then(|at| items.get(at))
+                .cloned()
                 .ok_or_else(|| format!("the list has {length} items, and no [{at}]"))
         }
         (Value::Json(json), index) => {
@@ -216,9 +227,9 @@ fn index_of(list: Value, index: &Value) -> Result<Value, String> {
     }
 }
 
-fn member(of: Value, name: &str, args: &[Value]) -> Result<Value, String> {
-    match &of {
-        Value::NoAnswer(_) => return Ok(of),
+fn member(of: &Value, name: &str, args: &[Value]) -> Result<Value, String> {
+    match of {
+        Value::NoAnswer(_) => return Ok(of.clone()),
         Value::Failure(failed) => {
             return Ok(match name {
                 "kind" => Value::Str(failed.kind.clone()),

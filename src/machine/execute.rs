@@ -139,13 +139,15 @@ impl State {
                 }
             },
             I::Next(list, index, item, end) => {
-                let items = match self.get(i, *list) {
-                    Value::List(items) => items,
-                    Value::Json(serde_json::Value::Array(items)) => items.into_iter().map(Value::Json).collect(),
-                    other => return Err(format!("{other} is no list")),
-                };
                 let at = if let Value::Int(at) = self.get(i, *index) { at as usize } else { 0 };
-                match items.into_iter().nth(at) {
+                // One of it is taken, and the rest left where it is.
+                let slots = self.fibers[i].frames.last().map_or(&[][..], |frame| frame.slots.as_slice());
+                let next = match slots.get(list.0) {
+                    Some(Value::List(items)) => items.get(at).cloned(),
+                    Some(Value::Json(serde_json::Value::Array(items))) => items.get(at).cloned().map(Value::Json),
+                    other => return Err(format!("{} is no list", other.unwrap_or(&Value::None))),
+                };
+                match next {
                     Some(value) => {
                         self.set(i, *item, value);
                         self.set(i, *index, Value::Int(at as i64 + 1));

@@ -162,7 +162,18 @@ impl State {
             // A guest that somebody left off is not ours to start.
             self.note(i, NoteKind::Warned(format!("`{guest}` was found off, and is left so")), out);
             self.unwind(i, Way::End(Ending::Skipped("found off".to_string())), out);
+        } else if matches!(effect, Kind::PowerOff | Kind::PowerCycle) && facts.no_quorum {
+            self.no_quorum(i, guest, out);
         }
+    }
+
+    /// A guest that is switched off could not be started again.
+    pub(super) fn no_quorum(&mut self, i: usize, guest: &str, out: &mut Stepped) {
+        let hypervisor = self.code.hosts.get(guest).and_then(|host| host.hypervisor.clone()).unwrap_or_default();
+        let message = format!(
+            "quorum: the cluster of `{hypervisor}` has no quorum, and what is switched off there can not be started again; bring its other nodes back first"
+        );
+        self.refuse(i, message, &hypervisor, out);
     }
 
     fn guard_unlocked(&mut self, i: usize, guest: &str, when: WhenLocked, again: usize, out: &mut Stepped) {

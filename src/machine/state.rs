@@ -286,6 +286,9 @@ pub struct Facts {
     pub lock: Option<String>,
     /// The state that its cluster keeps it in, where a cluster manages it.
     pub managed: Option<String>,
+    /// Whether its cluster has no quorum, so that nothing can be started in it.
+    #[serde(default)]
+    pub no_quorum: bool,
     /// `running`, `stopped`, `paused`.
     pub power: String,
     /// The hypervisor's process for it and that process's start.
@@ -308,6 +311,7 @@ impl Facts {
                 "template" => facts.template = value == "yes",
                 "lock" => facts.lock = some,
                 "ha" => facts.managed = some.filter(|state| state != "ignored"),
+                "quorum" => facts.no_quorum = value == "no",
                 "power" => facts.power = value,
                 "process" => facts.process = value,
                 _ => {}
@@ -349,6 +353,17 @@ impl State {
     /// Whether a power action on a host was begun, and the host not verified since.
     pub fn is_disrupted(&self, host: &str) -> bool {
         self.fibers.iter().any(|fiber| fiber.guests.get(host).is_some_and(|state| state.disrupted))
+    }
+
+    /// Whether the plan means to leave a host off.
+    pub fn is_left_off(&self, host: &str) -> bool {
+        self.fibers.iter().any(|fiber| fiber.guests.get(host).is_some_and(|state| state.keep_off))
+    }
+
+    /// The hosts that are never to be down together with a target, by the plan that it is in.
+    pub fn partners_of(&self, host: &str) -> Vec<String> {
+        let fiber = self.fibers.iter().position(|fiber| fiber.host == host && fiber.ended.is_none());
+        fiber.map(|i| self.partners(i, host)).unwrap_or_default()
     }
 
     /// Whether nothing more will happen.

@@ -7,6 +7,7 @@ use crate::code::Code;
 use crate::machine::{Answer, Effect, EffectId, Event, State, Stepped, Trouble};
 
 /// A run, live or read again from its journal. The same events give the same.
+#[derive(Clone)]
 pub struct Replay {
     state: State,
     /// Effects without an answer, and when they were begun.
@@ -71,7 +72,7 @@ impl Replay {
 
     /// An answer as the machine understands it. Of a command whose time was out the machine has heard that, and waits for
     /// its end.
-    pub(super) fn understood(&self, id: EffectId, answer: Answer) -> Option<Answer> {
+    pub fn understood(&self, id: EffectId, answer: Answer) -> Option<Answer> {
         match answer {
             Answer::Ran(Err(Trouble::Timeout { .. })) if self.left.contains(&id) => None,
             Answer::Ran(result) if self.left.contains(&id) => Some(Answer::EndedLate(result)),

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hostler::code::Code;
-use hostler::lab::Lab;
+use hostler::lab::{Lab, Scene};
 use hostler::machine::{Answer, Effect, EffectId, Ending, Event, Note};
 use hostler::report::Summary;
 use hostler::run::{Journal, Replay, World, begin, resume};
@@ -99,6 +99,20 @@ struct Ran {
 
 /// Goes on with a run, or begins it, and sees it to its end. Where the controller's own machine restarts, another goes on
 /// after the boot.
+/// The site of a plan. What the examples run beside the known commands succeeds.
+fn lab(code: &Code) -> Lab {
+    let mut lab = Lab::new(code);
+    lab.set(&Scene::read("unknown = \"succeeds\"").unwrap(), |_| Vec::new());
+    // A real agent offers forty commands. These are enough, and every cut keeps what was answered before it.
+    let offered = ["guest-exec", "guest-ping", "guest-shutdown"];
+    let offered = offered.map(|name| serde_json::json!({"enabled": true, "name": name, "success-response": true}));
+    let info = serde_json::json!({"supported_commands": offered, "version": "8.2.2"});
+    for guest in lab.machines().map(|machine| machine.name.clone()).collect::<Vec<_>>() {
+        lab.machine(&guest).unwrap().agent_says.insert("info".to_string(), info.clone());
+    }
+    lab
+}
+
 fn go_on(code: &Arc<Code>, lab: Lab, mut events: Vec<Event>, with_points: bool) -> Ran {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let written = Cell::new(events.len());
@@ -197,7 +211,7 @@ fn compare(uncut: &Ran, cut: &Ran, at_once: bool, what: &str) {
 
 /// All points of a plan. With `pairs` the controller that goes on is killed too, at each of its own points.
 fn every_point(name: &str, code: &Arc<Code>, pairs: bool) {
-    let uncut = go_on(code, Lab::new(code), Vec::new(), true);
+    let uncut = go_on(code, lab(code), Vec::new(), true);
     assert!(uncut.points.len() > 4, "{name} does nothing");
     let (mut cuts, mut unknown) = (0, 0);
     let mut counts = |cut: &Ran| {
@@ -228,7 +242,7 @@ const SHORT: usize = 40;
 fn survive(plans: Vec<(String, Arc<Code>)>) {
     let pairs = std::env::var_os("CRASH_PAIRS").is_some();
     for (name, code) in plans {
-        let commands = go_on(&code, Lab::new(&code), Vec::new(), false).lab.runs().len();
+        let commands = go_on(&code, lab(&code), Vec::new(), false).lab.runs().len();
         every_point(&name, &code, pairs && commands <= SHORT);
     }
 }
@@ -248,7 +262,7 @@ fn examples_survive_every_cut() {
 fn nobody_is_left_off(plans: Vec<(String, Arc<Code>)>) -> usize {
     let mut woken = 0;
     for (name, code) in plans {
-        let mut lab = Lab::new(&code);
+        let mut lab = lab(&code);
         // No hypervisor starts anybody by its own settings.
         for guest in lab.machines().map(|machine| machine.name.clone()).collect::<Vec<_>>() {
             lab.machine(&guest).unwrap().starts_with_host = false;

@@ -394,8 +394,14 @@ impl Lab {
             _ if running && holds_lock => self.sleeps(n, Stage::Cleans, CLEANUP_HOLDS),
             _ if !running && machine.reboot_asked && machine.starts_again => {
                 machine.reboot_asked = false;
+                let fails = machine.start_fails.as_ref().map(|(_, why)| why.clone());
+                let fails = fails.or((!has_quorum).then(|| "cluster not ready - no quorum?".to_string()));
                 self.task_begins(n, &host, "start", id);
-                self.sleeps(n, Stage::Starts, START);
+                match fails {
+                    // Nobody is told.
+                    Some(why) => self.ends(n, 255, &why),
+                    None => self.sleeps(n, Stage::Starts, START),
+                }
             }
             _ => self.ends(n, 0, ""),
         }

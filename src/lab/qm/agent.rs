@@ -120,7 +120,10 @@ impl Lab {
         if let Some(machine) = self.machines.get_mut(name) {
             machine.execs += 1;
         }
-        let Said { takes, reply } = self.command(&inside);
+        let Said { takes, reply, not_known } = self.command(&inside);
+        if not_known.is_some() {
+            return Said { takes, reply, not_known };
+        }
         let patience = line.seconds("timeout").unwrap_or(30).saturating_mul(1000);
         if line.options.get("synchronous").is_some_and(|value| value == "0") {
             return say(QM, out(&pretty(&json!({ "pid": pid }))));

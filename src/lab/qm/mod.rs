@@ -57,7 +57,7 @@ impl Lab {
             "guest exec-status" => Some(self.guest_exec_status(&name, &line)),
             _ => {
                 let machine = self.machines.get(&name)?;
-                Some(reading::read(machine, &line, release, self.now))
+                Some(reading::read(machine, &line, run, release, self.now))
             }
         }
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::super::machine::Machine;
-use super::super::{Lab, Said, err, out, say};
+use super::super::{Lab, Said, not_known, out, say};
 use super::QM;
 use super::usage::Line;
-use crate::machine::Reply;
+use crate::machine::{Reply, Run};
 
 /// How long `qm status` waits for a QEMU that does not answer, in milliseconds.
 const FROZEN: u64 = 5_500;
@@ -43,7 +43,7 @@ impl Lab {
 }
 
 /// A command that only reads, of a guest that is there.
-pub(super) fn read(machine: &Machine, line: &Line, release: u32, now: u64) -> Said {
+pub(super) fn read(machine: &Machine, line: &Line, run: &Run, release: u32, now: u64) -> Said {
     let shown = |text: String| Reply { stdout: text, stderr: odd(machine), ..Reply::default() };
     match line.command.as_str() {
         "status" => {
@@ -82,7 +82,7 @@ pub(super) fn read(machine: &Machine, line: &Line, release: u32, now: u64) -> Sa
             text.push_str(&format!("`-> {:<30} You are here!\n", "current"));
             say(QM, shown(text))
         }
-        other => say(QM, err(255, &format!("the lab does not know what `qm {other}` does"))),
+        _ => not_known(run),
     }
 }
 

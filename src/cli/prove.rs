@@ -1,0 +1,84 @@
+//! `hostler prove`.
+
+use std::sync::Arc;
+
+use jiff::Zoned;
+
+use super::arguments::{Format, ProveArguments};
+use super::ready::{Ready, ready};
+use super::scenes::Scenes;
+use super::terminal::Terminal;
+use super::{BROKEN, GOOD, REFUSED, clock, site};
+use crate::explore::{Bound, Explored, explore};
+
+pub(crate) fn prove(arguments: &ProveArguments, terminal: &mut Terminal) -> u8 {
+    let Some(mut ready) = ready(arguments.file.as_deref(), &arguments.one, false, terminal) else { return REFUSED };
+    let folder = site::folder(&arguments.one.site, arguments.file.as_deref());
+    let Ready { loaded, sources, .. } = &mut ready;
+    let Some(scenes) = Scenes::read(&folder, &arguments.scene, &loaded.inventory, sources, terminal) else {
+        return REFUSED;
+    };
+    match explored(arguments, &ready, &scenes) {
+        Ok(found) => {
+            match arguments.format {
+                Format::Text => terminal.write(&text(&ready.code.plan().name, &found)),
+                Format::Json => terminal.json(&json(&found)),
+            }
+            if found.broken.is_empty() { GOOD } else { BROKEN }
+        }
+        Err(why) => {
+            terminal.remark(&format!("error: {why}"));
+            REFUSED
+        }
+    }
+}
+
+fn explored(arguments: &ProveArguments, ready: &Ready, scenes: &Scenes) -> Result<Explored, String> {
+    let zone = clock::zone(ready.loaded.site.timezone.as_deref())?;
+    let begins = match &arguments.now {
+        Some(text) => clock::time(text, &zone)?,
+        None => clock::lab_start(&ready.code, &Zoned::now().with_time_zone(zone)),
+    };
+    let windows = clock::windows(&ready.code, &begins);
+    let code = Arc::new(ready.code.clone());
+    let lab = scenes.lab(&code, &ready.loaded.inventory);
+    Ok(explore(&code, &lab, &windows, Bound { faults: arguments.faults, worlds: arguments.worlds }))
+}
+
+fn text(plan: &str, found: &Explored) -> String {
+    let Explored { worlds, distinct, effects, bounded, endings, broken, stories } = found;
+    let mut text = format!(
+        "{plan}: {worlds} worlds, {distinct} of them distinct; {effects} places at which something can go wrong\n"
+    );
+    let endings: Vec<String> = endings.iter().map(|(how, count)| format!("{how} {count}")).collect();
+    text.push_str(&format!("  targets ended: {}\n", endings.join(", ")));
+    if *bounded {
+        text.push_str("  there are more worlds: look at them with a larger `--worlds`\n");
+    }
+    if broken.is_empty() {
+        text.push_str("  no rule was broken\n");
+    }
+    for (rule, story) in stories {
+        let count = broken.get(rule).copied().unwrap_or_default();
+        text.push_str(&format!("\n{rule}, in {count} of them; the shortest story:\n"));
+        for line in &story.lines {
+            text.push_str(&format!("  {line}\n"));
+        }
+        text.push_str(&format!("  → {}\n", story.why));
+    }
+    text
+}
+
+fn json(found: &Explored) -> serde_json::Value {
+    let stories = found.stories.iter().map(|(rule, story)| {
+        serde_json::json!({"rule": rule, "worlds": found.broken.get(rule), "lines": story.lines, "why": story.why})
+    });
+    serde_json::json!({
+        "worlds": found.worlds,
+        "distinct": found.distinct,
+        "effects": found.effects,
+        "bounded": found.bounded,
+        "endings": found.endings,
+        "broken": stories.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,161 @@
+//! What can happen to an effect.
+
+use super::{Told, World};
+use crate::code::Effect as Kind;
+use crate::lab::Lab;
+use crate::machine::{Answer, Effect, EffectId, Reply, Trouble, words_of};
+use crate::run::World as _;
+
+/// How long until a lost connection is given up, in milliseconds.
+const LOST: u64 = 30_000;
+/// How long a machine that has lost its power is without.
+const DARK: u64 = 180_000;
+/// How long a run whose process was killed waits for somebody who goes on with it.
+const LATER: u64 = 7_200_000;
+
+/// A thing that goes wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// The command ends with 1 and has done nothing.
+    Fails,
+    /// Its host can not be reached, and nothing is started.
+    Unreachable,
+    /// The connection is lost for good before it is started.
+    LostBefore,
+    /// It is carried out, and the connection is lost for good before its reply.
+    LostAfter,
+    /// It is started, does nothing and does not end.
+    Hangs,
+    /// The machine on which it runs loses its power, and has it again after a while.
+    PowerLost(String),
+    /// The guest agent dies.
+    AgentDies(String),
+    /// The guest does not come up any more once it is started.
+    StaysDown(String),
+    /// Somebody takes the guest's power away.
+    SwitchedOff(String),
+    /// The process that drives the run is killed; another goes on at once, or two hours later.
+    Killed {
+        /// Whether that is two hours later.
+        later: bool,
+    },
+}
+
+impl Fault {
+    /// Whether something can happen to an effect.
+    pub(super) fn can(effect: &Effect) -> bool {
+        matches!(effect, Effect::Run(_) | Effect::Reach { .. })
+    }
+
+    /// What can happen to an effect of a target.
+    pub(super) fn of(effect: &Effect, who: Option<&str>, lab: &Lab) -> Vec<Fault> {
+        match effect {
+            Effect::Run(run) => {
+                let changes = run.operation.is_some();
+                let mut faults = vec![Fault::Fails, Fault::Unreachable];
+                if changes {
+                    faults.extend([Fault::LostBefore, Fault::LostAfter, Fault::Hangs]);
+                    faults.push(Fault::PowerLost(run.host.clone()));
+                    faults.extend([Fault::Killed { later: false }, Fault::Killed { later: true }]);
+                }
+                let guest = who.filter(|who| lab.machines().any(|one| one.name == *who && one.hypervisor.is_some()));
+                let starts = run
+                    .operation
+                    .as_ref()
+                    .is_some_and(|operation| matches!(operation.effect, Kind::PowerOn | Kind::PowerCycle));
+                faults.extend(guest.filter(|_| starts).map(|guest| Fault::StaysDown(guest.to_string())));
+                if let (true, Some(guest)) = (changes, guest) {
+                    faults.extend([Fault::AgentDies(guest.to_string()), Fault::SwitchedOff(guest.to_string())]);
+                }
+                faults
+            }
+            Effect::Reach { .. } => vec![Fault::Unreachable],
+            _ => Vec::new(),
+        }
+    }
+
+    /// For a person.
+    fn text(&self, what: &str) -> String {
+        match self {
+            Fault::Fails => format!("{what} fails, and has done nothing"),
+            Fault::Unreachable => format!("{what}: its host can not be reached"),
+            Fault::LostBefore => format!("{what}: the connection is lost before it is started"),
+            Fault::LostAfter => format!("{what}: the connection is lost before its reply"),
+            Fault::Hangs => format!("{what} hangs"),
+            Fault::PowerLost(host) => format!("{what}: `{host}` loses its power, for 3 m"),
+            Fault::AgentDies(guest) => format!("{what}: the agent of `{guest}` dies"),
+            Fault::StaysDown(guest) => format!("{what}: `{guest}` does not come up after it"),
+            Fault::SwitchedOff(guest) => format!("{what}: somebody switches `{guest}` off"),
+            Fault::Killed { later: false } => format!("{what}: this process is killed, and another goes on"),
+            Fault::Killed { later: true } => format!("{what}: this process is killed, and another goes on 2 h later"),
+        }
+    }
+}
+
+impl World {
+    /// Something goes wrong with an effect that is about to begin.
+    pub(super) fn goes_wrong(&mut self, fault: &Fault, id: EffectId, effect: Effect, who: Option<&str>) {
+        let (what, host, within) = match &effect {
+            Effect::Run(run) => (format!("`{}` on `{}`", words_of(run), run.host), run.host.clone(), run.within),
+            Effect::Reach { host } => (format!("a connection to `{host}`"), host.clone(), 0),
+            _ => return,
+        };
+        self.told.push(Told::Fault(self.lab.now(), fault.text(&what)));
+        self.watched.goes_wrong(fault, who, &effect, &self.lab);
+        let lost = |why: &str| Trouble::Unknown { host: host.clone(), why: why.to_string(), began: None };
+        let no_answer = Trouble::Unreachable { host: host.clone(), why: "no answer".to_string() };
+        match fault {
+            Fault::Fails => {
+                let reply = Reply { code: 1, stderr: "it failed\n".to_string(), took: 500, ..Reply::default() };
+                self.lab.answers(500, id, Answer::Ran(Ok(reply)));
+            }
+            Fault::Unreachable if matches!(effect, Effect::Reach { .. }) => {
+                self.lab.answers(10_000, id, Answer::Reached(Err(no_answer)));
+            }
+            Fault::Unreachable => self.lab.answers(10_000, id, Answer::Ran(Err(no_answer))),
+            Fault::LostBefore => self.lab.answers(LOST, id, Answer::Ran(Err(lost("the connection was lost")))),
+            Fault::LostAfter => {
+                self.lab.begin_unseen(effect);
+                self.lab.answers(LOST.max(within / 2), id, Answer::Ran(Err(lost("the connection was lost"))));
+            }
+            Fault::Hangs => {
+                let trouble = Trouble::Timeout { host: host.clone(), after: within };
+                self.lab.answers(within, id, Answer::Ran(Err(trouble)));
+            }
+            Fault::PowerLost(_)
+            | Fault::AgentDies(_)
+            | Fault::StaysDown(_)
+            | Fault::SwitchedOff(_)
+            | Fault::Killed { .. } => {
+                self.watched.begins(&effect, who, &self.lab, self.replay.state());
+                self.lab.begin(id, effect);
+                match fault {
+                    Fault::PowerLost(host) => self.lab.power_is_lost(host, DARK),
+                    Fault::AgentDies(guest) => {
+                        if let Some(machine) = self.lab.machine(guest) {
+                            (machine.agent_broken, machine.agent_answers) = (true, false);
+                        }
+                    }
+                    Fault::StaysDown(guest) => {
+                        if let Some(machine) = self.lab.machine(guest) {
+                            machine.boots = false;
+                        }
+                    }
+                    Fault::SwitchedOff(guest) => self.lab.somebody_stops(guest),
+                    _ => {
+                        // What was asked for is sent before the process is killed.
+                        while let Some((id, effect)) = self.queue.pop_front() {
+                            self.lab.begin(id, effect);
+                        }
+                        self.lab.pass(0);
+                        self.lab.controller_dies();
+                        if *fault == (Fault::Killed { later: true }) {
+                            self.lab.pass(LATER);
+                        }
+                        self.resume();
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What holds in every world, whatever goes wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Fault, World};
+use crate::code::{Code, Effect as Kind};
+use crate::lab::Lab;
+use crate::machine::{Effect, Ending, Note, NoteKind, State};
+
+/// How long after a run its hypervisors look after guests, in milliseconds.
+const AFTER: u64 = 26 * 3_600_000;
+
+/// What is remembered of a world to judge it by.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Watched {
+    /// Guests that were on when the run began.
+    on: BTreeSet<String>,
+    /// Guests with which something was done by hand, or whose host lost its power.
+    by_hand: BTreeSet<String>,
+    /// Commands of which nobody knows what became of them, by guest and words.
+    unknown: BTreeSet<(String, String)>,
+    /// Guests whose hypervisor could not be asked how they are, or has something at work for them.
+    hindered: BTreeSet<String>,
+    /// What was last begun with a guest's power.
+    power: BTreeMap<String, Kind>,
+    /// Rules that were broken on the way: the rule, the guest, and how.
+    broken: Vec<(&'static str, String, String)>,
+}
+
+impl Watched {
+    pub(super) fn of(_: &Code, lab: &Lab) -> Watched {
+        let on = lab.machines().filter(|machine| machine.running).map(|machine| machine.name.clone());
+        Watched { on: on.collect(), ..Watched::default() }
+    }
+
+    pub(super) fn goes_wrong(&mut self, fault: &Fault, who: Option<&str>, effect: &Effect, lab: &Lab) {
+        if let (Effect::Run(run), Some(who)) = (effect, who)
+            && (run.operation.is_none() || *fault == Fault::Hangs)
+            && lab.machines().any(|machine| machine.name == who && machine.hypervisor.as_ref() == Some(&run.host))
+        {
+            self.hindered.insert(who.to_string());
+        }
+        if let (Fault::LostBefore | Fault::LostAfter, Effect::Run(run), Some(who)) = (fault, effect, who) {
+            self.unknown.insert((who.to_string(), run.argv.join(" ")));
+        }
+        if let (Effect::Run(run), Some(who)) = (effect, who)
+            && let Some(operation) = run.operation.as_ref().filter(|operation| operation.effect == Kind::PowerOn)
+        {
+            // Whatever becomes of it, it was tried.
+            self.power.insert(who.to_string(), operation.effect);
+        }
+        match fault {
+            Fault::PowerLost(host) => {
+                let with_it = lab.machines().filter(|one| one.name == *host || one.hypervisor.as_ref() == Some(host));
+                self.by_hand.extend(with_it.map(|machine| machine.name.clone()));
+            }
+            Fault::AgentDies(guest) | Fault::SwitchedOff(guest) => {
+                self.by_hand.insert(guest.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// A command is begun.
+    pub(super) fn begins(&mut self, effect: &Effect, who: Option<&str>, lab: &Lab, state: &State) {
+        let (Effect::Run(run), Some(who)) = (effect, who) else { return };
+        let Some(operation) = &run.operation else { return };
+        if self.unknown.contains(&(who.to_string(), run.argv.join(" "))) && operation.effect != Kind::PowerOn {
+            let why = format!("`{}` is begun again, and nobody knows what became of it before", run.argv.join(" "));
+            self.broken.push(("done twice", who.to_string(), why));
+        }
+        if operation.effect.is_power() {
+            self.power.insert(who.to_string(), operation.effect);
+        }
+        if !matches!(operation.effect, Kind::PowerOff | Kind::PowerCycle) {
+            return;
+        }
+        let partners = state.partners_of(who);
+        let off =
+            |name: &&String| lab.machines().any(|machine| machine.name == **name && !(machine.running && machine.ssh));
+        if let Some(partner) = partners.iter().find(|name| off(name) && !self.by_hand.contains(*name)) {
+            let why = format!("`{who}` is switched off while `{partner}`, its partner, does not answer");
+            self.broken.push(("both down", who.to_string(), why));
+        }
+    }
+
+    /// What the run tells is held against how things are.
+    pub(super) fn note(&mut self, note: &Note, lab: &Lab) {
+        let Some(guest) = Some(note.guest.clone()).filter(|guest| !self.by_hand.contains(guest)) else { return };
+        if let NoteKind::Finished(Ending::Done) = &note.kind
+            && let Some(machine) = lab.machines().find(|machine| machine.name == guest)
+            && self.on.contains(&guest)
+            && machine.hypervisor.is_some()
+            && machine.running
+            && !machine.ssh
+        {
+            let why = format!("`{guest}` is called done, and does not answer by ssh");
+            self.broken.push(("not as it is said", guest, why));
+        }
+    }
+}
+
+/// The rules that a world has broken, with the guest and how.
+pub(super) fn broken(world: &mut World) -> Vec<(&'static str, String, String)> {
+    let mut broken = std::mem::take(&mut world.watched.broken);
+    let is_over = world.replay.state().is_over();
+    let endings = world.endings();
+    // A run whose machine somebody has switched off waits for it.
+    let waits = world.lab.controller_is_down();
+    if !is_over
+        && !waits
+        && let Some((guest, _)) = endings.iter().find(|(_, ending)| ending.is_none())
+    {
+        broken.push(("never ends", guest.clone(), format!("nothing more happens, and `{guest}` has not ended")));
+    }
+    let is_off = |lab: &Lab, guest: &str| lab.machines().any(|machine| machine.name == guest && !machine.running);
+    let meant: BTreeSet<String> = endings
+        .iter()
+        .map(|(guest, _)| guest.clone())
+        .filter(|guest| world.replay.state().is_left_off(guest))
+        .collect();
+    let off_now: Vec<String> = world
+        .watched
+        .on
+        .iter()
+        .filter(|guest| is_off(&world.lab, guest) && !meant.contains(*guest) && !world.watched.by_hand.contains(*guest))
+        .cloned()
+        .collect();
+    if off_now.is_empty() {
+        return broken;
+    }
+    for (guest, _) in
+        endings.iter().filter(|(guest, ending)| matches!(ending, Some(Ending::Done)) && off_now.contains(guest))
+    {
+        broken.push(("not as it is said", guest.clone(), format!("`{guest}` is called done, and is off")));
+    }
+    for (guest, ending) in endings.iter().filter(|(guest, _)| off_now.contains(guest)) {
+        let is_known =
+            matches!(ending, Some(Ending::Done | Ending::Failed(_) | Ending::Refused(_) | Ending::Skipped(_)));
+        let tried = world.watched.power.get(guest) == Some(&Kind::PowerOn);
+        if is_known && !tried && !world.watched.hindered.contains(guest) {
+            let why = format!("the run is over, and nobody has tried to start `{guest}`");
+            broken.push(("left to its hypervisor", guest.clone(), why));
+        }
+    }
+    world.lab.controller_dies();
+    world.lab.pass(AFTER);
+    for guest in off_now.into_iter().filter(|guest| is_off(&world.lab, guest)) {
+        let why = format!("`{guest}` was on before the run, and is off a day after it");
+        broken.push(("left off", guest, why));
+    }
+    broken
+}
