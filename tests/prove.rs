@@ -50,12 +50,8 @@ fn code(plan: &str) -> Arc<Code> {
     code.unwrap_or_else(|| panic!("{said:#?}"))
 }
 
-/// In a site whose `bare` is off.
 fn explored(code: &Arc<Code>) -> Explored {
-    let mut lab = Lab::new(code);
-    let bare = lab.machine("bare").unwrap();
-    (bare.running, bare.ssh, bare.agent_answers) = (false, false, false);
-    explore(code, &lab, &[], Bound { faults: 1, worlds: 10_000 })
+    explore(code, &Lab::new(code), &[], Bound { faults: 1, worlds: 10_000 })
 }
 
 #[test]
@@ -64,13 +60,9 @@ fn a_plan_whose_guards_are_taken_out_breaks_a_rule() {
     let again = code(
         "plan test for guest in web {\n  on hypervisor: qm shutdown $vmid\n  on hypervisor: mkdir -p /srv/images\n  on hypervisor: qm start $vmid\n}\n",
     );
-    let pair =
-        code("plan test for guest in web, bare\n  never together web, bare\n{\n  on hypervisor: qm reboot $vmid\n}\n");
-    for (code, taken, rule) in [
-        (&restart, Taken::Verify, "not as it is said"),
-        (&again, Taken::EnsureRunning, "left to its hypervisor"),
-        (&pair, Taken::Partners, "both down"),
-    ] {
+    for (code, taken, rule) in
+        [(&restart, Taken::Verify, "not as it is said"), (&again, Taken::EnsureRunning, "left to its hypervisor")]
+    {
         let whole = explored(code);
         assert!(whole.broken.is_empty(), "{whole:#?}");
         let found = explored(&without(code, taken).unwrap());

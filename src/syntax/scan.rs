@@ -418,7 +418,7 @@ impl<'t> Scanner<'t> {
         self.comments.push(Comment {
             text: text.to_string(),
             span: self.span(start, start + text.len()),
-            own_line: before.bytes().all(|byte| matches!(byte, b' ' | b'\t')),
+            own_line: before.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b';')),
         });
         self.at = end;
     }

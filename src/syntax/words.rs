@@ -85,7 +85,7 @@ fn in_words(rule: Rule) -> Option<String> {
         Rule::outcome => "an outcome",
         Rule::at_deadline => "`left to finish`",
         Rule::sig_mark => "`unless managed`",
-        Rule::sig_task => "`as task`",
+        Rule::sig_task | Rule::as_task => "`as task`",
         Rule::param => "a parameter",
         Rule::need => "a variable",
         Rule::r#type | Rule::type_literals | Rule::type_list | Rule::type_name => "a type",
