@@ -45,9 +45,9 @@ fn preflight_of(code: &Arc<hostler::code::Code>, change: impl FnOnce(&mut Lab)) 
         [_, option, script, ..] if option == "-c" => script.trim_start().lines().next().unwrap().to_string(),
         words => words.join(" "),
     };
-    let elsewhere = lab.runs().iter().filter(|run| run.host != "controller");
+    let elsewhere = lab.runs().filter(|run| run.host != "controller");
     let commands = elsewhere.map(|run| format!("{}: {}", run.host, words(run))).collect();
-    Found { preflight, commands, only_read: lab.runs().iter().all(|run| run.operation.is_none()) }
+    Found { preflight, commands, only_read: lab.runs().all(|run| run.operation.is_none()) }
 }
 
 /// That of a restart of the virtual machine `web`.

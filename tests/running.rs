@@ -73,7 +73,7 @@ fn run_in(plan: &str, windows: Vec<Vec<(i64, i64)>>, change: impl FnOnce(&mut La
         summary.take(note);
         notes.push(note.clone());
     }));
-    let commands = lab.log().iter().map(|(at, host, words)| (*at, host.clone(), words.join(" "))).collect();
+    let commands = lab.log().map(|(at, run)| (at, run.host.clone(), run.argv.join(" "))).collect();
     Ran { code, notes, summary, commands }
 }
 

@@ -123,7 +123,7 @@ impl Ran {
     }
 
     fn count(&self, command: &str) -> usize {
-        self.world.lab.log().iter().filter(|(_, _, words)| words.join(" ").starts_with(command)).count()
+        self.world.lab.runs().filter(|run| run.argv.join(" ").starts_with(command)).count()
     }
 }
 

@@ -16,6 +16,7 @@ mod tasks;
 mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::code::Code;
 use crate::machine::{Answer, Claim, Claimed, Effect, EffectId, Greeting, Purpose, Reply, Run, Trouble};
@@ -42,10 +43,8 @@ pub struct Lab {
     order: u64,
     due: BTreeMap<(u64, u64), Due>,
     machines: BTreeMap<String, Machine>,
-    /// Every command that was started, for tests: time, host, words.
-    log: Vec<(u64, String, Vec<String>)>,
-    /// The same with all that belongs to them.
-    runs: Vec<Run>,
+    /// Every command that was started, and when. A site is copied often, and these only grow.
+    runs: Vec<(u64, Arc<Run>)>,
     /// Changing commands, by where they stand in the run.
     operations: BTreeMap<String, Operation>,
     /// Calls of `qm` that are under way.
@@ -150,7 +149,6 @@ impl Lab {
             order: 0,
             due: BTreeMap::new(),
             machines,
-            log: Vec::new(),
             runs: Vec::new(),
             operations: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -169,14 +167,14 @@ impl Lab {
         self.machines.get_mut(name)
     }
 
-    /// Every command that was started: milliseconds, host, words.
-    pub fn log(&self) -> &[(u64, String, Vec<String>)] {
-        &self.log
+    /// Every command that was started, and when, in milliseconds.
+    pub fn log(&self) -> impl Iterator<Item = (u64, &Run)> {
+        self.runs.iter().map(|(at, run)| (*at, run.as_ref()))
     }
 
-    /// Every command that was started, with its user, environment and time.
-    pub fn runs(&self) -> &[Run] {
-        &self.runs
+    /// Every command that was started.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.runs.iter().map(|(_, run)| run.as_ref())
     }
 
     /// Every notification that was sent: channel and subject.
@@ -364,8 +362,8 @@ impl Lab {
 
     /// Starts a command.
     fn start(&mut self, id: EffectId, run: Run) {
-        self.log.push((self.now, run.host.clone(), run.argv.clone()));
-        self.runs.push(run.clone());
+        let run = Arc::new(run);
+        self.runs.push((self.now, run.clone()));
         let boot = self.machines.get(&run.host).map_or(0, |machine| machine.boot);
         let step = run.operation.as_ref().map(|operation| operation.step.clone());
         if let Some(step) = &step {

@@ -165,7 +165,7 @@ fn killed(code: &Arc<Code>, ran: &Ran, point: &Point, after: u64, with_points: b
 /// What was started that changes something, and how often.
 fn started(lab: &Lab) -> BTreeMap<String, usize> {
     let mut started = BTreeMap::new();
-    for run in lab.runs().iter().filter(|run| run.operation.is_some()) {
+    for run in lab.runs().filter(|run| run.operation.is_some()) {
         *started.entry(format!("{}: {:?}", run.host, run.argv)).or_default() += 1;
     }
     started
@@ -242,7 +242,7 @@ const SHORT: usize = 40;
 fn survive(plans: Vec<(String, Arc<Code>)>) {
     let pairs = std::env::var_os("CRASH_PAIRS").is_some();
     for (name, code) in plans {
-        let commands = go_on(&code, lab(&code), Vec::new(), false).lab.runs().len();
+        let commands = go_on(&code, lab(&code), Vec::new(), false).lab.runs().count();
         every_point(&name, &code, pairs && commands <= SHORT);
     }
 }

@@ -131,7 +131,7 @@ impl Ran {
 
     /// The commands that were started, each with its host; a script by its name.
     pub(crate) fn commands(&self) -> Vec<String> {
-        self.lab.runs().iter().map(|run| format!("{}: {}", run.host, words(run))).collect()
+        self.lab.runs().map(|run| format!("{}: {}", run.host, words(run))).collect()
     }
 
     /// Those that change the power of a guest or a machine.
@@ -146,23 +146,23 @@ impl Ran {
                 _ => false,
             }
         };
-        self.lab.runs().iter().filter(power).map(words).collect()
+        self.lab.runs().filter(power).map(words).collect()
     }
 
     /// Those that are more than a question.
     pub(crate) fn changes(&self) -> Vec<String> {
-        self.lab.runs().iter().filter(|run| run.operation.is_some()).map(words).collect()
+        self.lab.runs().filter(|run| run.operation.is_some()).map(words).collect()
     }
 
     /// When the first command that contains a text was started, in milliseconds.
     pub(crate) fn when(&self, text: &str) -> u64 {
-        let found = self.lab.log().iter().zip(self.lab.runs()).find(|(_, run)| words(run).contains(text));
-        found.unwrap_or_else(|| panic!("no `{text}` in {:#?}", self.commands())).0.0
+        let found = self.lab.log().find(|(_, run)| words(run).contains(text));
+        found.unwrap_or_else(|| panic!("no `{text}` in {:#?}", self.commands())).0
     }
 
     /// The command that contains a text, with all that belongs to it.
     pub(crate) fn command(&self, text: &str) -> &Run {
-        let found = self.lab.runs().iter().find(|run| words(run).contains(text));
+        let found = self.lab.runs().find(|run| words(run).contains(text));
         found.unwrap_or_else(|| panic!("no `{text}` in {:#?}", self.commands()))
     }
 

@@ -412,7 +412,7 @@ impl Lab {
         let Some(call) = self.calls.get(&n) else { return };
         let (line, guest) = (call.line.clone(), call.guest.clone());
         let target = line.rest.first().cloned().unwrap_or_default();
-        let to = self.machines.get(&target).filter(|node| node.is_hypervisor).map(|node| node.name.clone());
+        let to = self.machines.get(&target).filter(|node| node.hypervisor.is_none()).map(|node| node.name.clone());
         let Some(machine) = self.machines.get_mut(&guest) else { return };
         machine.lock = None;
         let boot = machine.boot;
