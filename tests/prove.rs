@@ -35,6 +35,13 @@ fn no_single_fault_breaks_a_rule_in_the_workflows() {
 }
 
 #[test]
+fn what_the_lab_does_not_know_is_no_proof() {
+    let (_, said) =
+        hostler(&["prove", "-e", "on guest: backupctl run nightly", "--target", "pbs", "--site", "workflows"]);
+    assert!(said.contains("even when nothing goes wrong:") && said.contains("the lab does not know"), "{said}");
+}
+
+#[test]
 fn the_same_plan_gives_the_same_worlds() {
     let arguments = ["prove", "workflows/patch_pbs.plan", "--faults", "2", "--worlds", "1000", "--format", "json"];
     let arguments = [&arguments[..], &["--now", "2026-01-03 22:30"]].concat();

@@ -55,10 +55,15 @@ fn a_command_that_the_lab_does_not_know_is_not_guessed() {
     let (_, said) = site.run("let seen = on guest reading: sh '''\n# my_check\necho yes\n'''", &[]);
     assert!(said.contains("answers = [{ on = \"web1\", script = \"# my_check\", stdout = \"\" }]"), "{said}");
     assert_eq!(site.run("on guest: backupctl run nightly --now", &["all"]).0, 0);
-    // It is read wherever there is no answer: inside of others, and in the guest by its agent.
+    // So is one inside of another, and one in the guest by its agent.
     for inside in ["on guest: timeout 5m backupctl list", "on hypervisor: qm guest exec $vmid -- backupctl list"] {
         let (code, said) = site.run(inside, &[]);
         assert!(code == 1 && said.contains("backupctl list"), "{said}");
+    }
+    // What is known is known inside of another too.
+    for inside in ["on hypervisor: timeout 20m qm reboot $vmid", "on guest: nice -n 10 apt-get update"] {
+        let (code, said) = site.run(inside, &[]);
+        assert!(code == 0, "{said}");
     }
 }
 
@@ -157,14 +162,12 @@ fn a_scene_that_can_not_be_read_says_where_and_why() {
 #[test]
 fn a_run_can_be_watched() {
     let site = Site::new("watched", &[]);
-    let begun = Instant::now();
     let statements = "await power(guest) == \"stopped\" within 20m else \"it runs\"";
     let run = |speed: &[&str]| {
         let arguments = [&["run", "-e", statements, "--target", "web1", "--lab"], speed].concat();
         site.hostler(&arguments).1
     };
     let quick = run(&[]);
-    assert!(begun.elapsed() < Duration::from_secs(600), "it did not wait for twenty minutes");
     let begun = Instant::now();
     assert_eq!(run(&["--speed", "1000"]), quick);
     assert!(begun.elapsed() >= Duration::from_millis(1200), "{:?}", begun.elapsed());

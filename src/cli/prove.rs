@@ -11,6 +11,9 @@ use super::terminal::Terminal;
 use super::{BROKEN, GOOD, REFUSED, clock, site};
 use crate::explore::{Bound, Explored, explore};
 
+/// Most lines of what does not end well by itself.
+const MOST: usize = 5;
+
 pub(crate) fn prove(arguments: &ProveArguments, terminal: &mut Terminal) -> u8 {
     let Some(mut ready) = ready(arguments.file.as_deref(), &arguments.one, false, terminal) else { return REFUSED };
     let folder = site::folder(&arguments.one.site, arguments.file.as_deref());
@@ -46,12 +49,21 @@ fn explored(arguments: &ProveArguments, ready: &Ready, scenes: &Scenes) -> Resul
 }
 
 fn text(plan: &str, found: &Explored) -> String {
-    let Explored { worlds, distinct, effects, bounded, endings, broken, stories } = found;
+    let Explored { worlds, distinct, effects, unwell, bounded, endings, broken, stories } = found;
     let mut text = format!(
         "{plan}: {worlds} worlds, {distinct} of them distinct; {effects} places at which something can go wrong\n"
     );
     let endings: Vec<String> = endings.iter().map(|(how, count)| format!("{how} {count}")).collect();
     text.push_str(&format!("  targets ended: {}\n", endings.join(", ")));
+    if !unwell.is_empty() {
+        text.push_str("  even when nothing goes wrong:\n");
+        for line in unwell.iter().take(MOST) {
+            text.push_str(&format!("  {line}\n"));
+        }
+        if unwell.len() > MOST {
+            text.push_str(&format!("  … and {} more\n", unwell.len() - MOST));
+        }
+    }
     if *bounded {
         text.push_str("  there are more worlds: look at them with a larger `--worlds`\n");
     }
@@ -77,6 +89,7 @@ fn json(found: &Explored) -> serde_json::Value {
         "worlds": found.worlds,
         "distinct": found.distinct,
         "effects": found.effects,
+        "unwell": found.unwell,
         "bounded": found.bounded,
         "endings": found.endings,
         "broken": stories.collect::<Vec<_>>(),

@@ -42,11 +42,6 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether something can happen to an effect.
-    pub(super) fn can(effect: &Effect) -> bool {
-        matches!(effect, Effect::Run(_) | Effect::Reach { .. })
-    }
-
     /// What can happen to an effect of a target.
     pub(super) fn of(effect: &Effect, who: Option<&str>, lab: &Lab) -> Vec<Fault> {
         match effect {
@@ -102,7 +97,8 @@ impl World {
         };
         self.told.push(Told::Fault(self.lab.now(), fault.text(&what)));
         self.watched.goes_wrong(fault, who, &effect, &self.lab);
-        let lost = |why: &str| Trouble::Unknown { host: host.clone(), why: why.to_string(), began: None };
+        let why = "the connection was lost".to_string();
+        let lost = Trouble::Unknown { host: host.clone(), why, began: None };
         let no_answer = Trouble::Unreachable { host: host.clone(), why: "no answer".to_string() };
         match fault {
             Fault::Fails => {
@@ -113,10 +109,10 @@ impl World {
                 self.lab.answers(10_000, id, Answer::Reached(Err(no_answer)));
             }
             Fault::Unreachable => self.lab.answers(10_000, id, Answer::Ran(Err(no_answer))),
-            Fault::LostBefore => self.lab.answers(LOST, id, Answer::Ran(Err(lost("the connection was lost")))),
+            Fault::LostBefore => self.lab.answers(LOST, id, Answer::Ran(Err(lost))),
             Fault::LostAfter => {
                 self.lab.begin_unseen(effect);
-                self.lab.answers(LOST.max(within / 2), id, Answer::Ran(Err(lost("the connection was lost"))));
+                self.lab.answers(LOST, id, Answer::Ran(Err(lost)));
             }
             Fault::Hangs => {
                 let trouble = Trouble::Timeout { host: host.clone(), after: within };

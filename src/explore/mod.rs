@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use crate::code::Code;
 use crate::lab::Lab;
-use crate::machine::{Answer, Effect, EffectId, Ending, Event, Note};
+use crate::machine::{Answer, Effect, EffectId, Ending, Event, Note, NoteKind};
+use crate::report::{line, word};
 use crate::run::{Replay, World as _};
 pub use fault::Fault;
 use rules::Watched;
@@ -35,6 +36,8 @@ pub struct Explored {
     pub distinct: u64,
     /// Effects at which something could go wrong, when all goes well.
     pub effects: u64,
+    /// How those ended that do not end well even when nothing goes wrong, a line each.
+    pub unwell: Vec<String>,
     /// Whether the bound ended it.
     pub bounded: bool,
     /// How often a target ended how.
@@ -54,6 +57,8 @@ struct World {
     queue: VecDeque<(EffectId, Effect)>,
     /// How many more things go wrong.
     faults: u32,
+    /// How many effects were begun at which something could go wrong.
+    effects: u64,
     watched: Watched,
     told: Vec<Told>,
     digest: DefaultHasher,
@@ -78,11 +83,14 @@ pub fn explore(code: &Arc<Code>, lab: &Lab, windows: &[Vec<(i64, i64)>], bound: 
                 found.bounded = true;
                 return found;
             }
-            let forks = world.run_out(&mut found);
-            open.extend(forks);
+            open.extend(world.run_out());
             // Those in which less goes wrong were seen before.
             if world.faults > 0 {
                 continue;
+            }
+            if faults == 0 {
+                found.effects = world.effects;
+                found.unwell = world.unwell();
             }
             found.worlds += 1;
             if digests.insert(world.digest.finish()) {
@@ -96,12 +104,13 @@ pub fn explore(code: &Arc<Code>, lab: &Lab, windows: &[Vec<(i64, i64)>], bound: 
 
 impl World {
     fn begin(code: &Arc<Code>, lab: Lab, windows: Vec<Vec<(i64, i64)>>, faults: u32) -> World {
-        let watched = Watched::of(code, &lab);
+        let watched = Watched::of(&lab);
         let mut world = World {
             lab,
             replay: Replay::new(code.clone()),
             queue: VecDeque::new(),
             faults,
+            effects: 0,
             watched,
             told: Vec::new(),
             digest: DefaultHasher::new(),
@@ -121,15 +130,12 @@ impl World {
     }
 
     /// Runs until nothing more happens. Gives the worlds in which something else happens to an effect on the way.
-    fn run_out(&mut self, found: &mut Explored) -> Vec<World> {
+    fn run_out(&mut self) -> Vec<World> {
         let mut forks = Vec::new();
         loop {
             while let Some((id, effect)) = self.queue.pop_front() {
                 let who = self.replay.state().who_waits(id).map(str::to_string);
-                if self.told.iter().all(|told| matches!(told, Told::Note(_))) && self.faults == 0 && Fault::can(&effect)
-                {
-                    found.effects += 1;
-                }
+                self.effects += u64::from(matches!(effect, Effect::Run(_) | Effect::Reach { .. }));
                 if self.faults > 0 {
                     for fault in Fault::of(&effect, who.as_deref(), &self.lab) {
                         let mut fork = self.clone();
@@ -171,6 +177,18 @@ impl World {
         state.endings().map(|(host, ending)| (host.to_string(), ending.cloned())).collect()
     }
 
+    fn unwell(&self) -> Vec<String> {
+        let ends_badly = |told: &Told| match told {
+            Told::Note(note) => match &note.kind {
+                NoteKind::Finished(Ending::Done | Ending::Skipped(_)) => None,
+                NoteKind::Finished(_) => line(note, 0),
+                _ => None,
+            },
+            Told::Fault(..) => None,
+        };
+        self.told.iter().filter_map(ends_badly).collect()
+    }
+
     fn judge(mut self, found: &mut Explored) {
         for (_, ending) in self.endings() {
             *found.endings.entry(ending.as_ref().map_or("never", word)).or_default() += 1;
@@ -183,18 +201,5 @@ impl World {
                 found.stories.insert(rule, story);
             }
         }
-    }
-}
-
-/// How a guest's part ended.
-fn word(ending: &Ending) -> &'static str {
-    match ending {
-        Ending::Done => "done",
-        Ending::Skipped(_) => "skipped",
-        Ending::Failed(_) => "failed",
-        Ending::Refused(_) => "refused",
-        Ending::Unknown(_) => "unknown",
-        Ending::Interrupted(_) => "interrupted",
-        Ending::NotBegun(_) => "not begun",
     }
 }

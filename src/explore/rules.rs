@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Fault, World};
-use crate::code::{Code, Effect as Kind};
+use crate::code::Effect as Kind;
 use crate::lab::Lab;
 use crate::machine::{Effect, Ending, Note, NoteKind, State};
 
@@ -28,7 +28,7 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn of(_: &Code, lab: &Lab) -> Watched {
+    pub(super) fn of(lab: &Lab) -> Watched {
         let on = lab.machines().filter(|machine| machine.running).map(|machine| machine.name.clone());
         Watched { on: on.collect(), ..Watched::default() }
     }
@@ -86,16 +86,17 @@ impl Watched {
 
     /// What the run tells is held against how things are.
     pub(super) fn note(&mut self, note: &Note, lab: &Lab) {
-        let Some(guest) = Some(note.guest.clone()).filter(|guest| !self.by_hand.contains(guest)) else { return };
+        let guest = &note.guest;
         if let NoteKind::Finished(Ending::Done) = &note.kind
-            && let Some(machine) = lab.machines().find(|machine| machine.name == guest)
-            && self.on.contains(&guest)
+            && let Some(machine) = lab.machines().find(|machine| machine.name == *guest)
+            && self.on.contains(guest)
+            && !self.by_hand.contains(guest)
             && machine.hypervisor.is_some()
             && machine.running
             && !machine.ssh
         {
             let why = format!("`{guest}` is called done, and does not answer by ssh");
-            self.broken.push(("not as it is said", guest, why));
+            self.broken.push(("not as it is said", guest.clone(), why));
         }
     }
 }

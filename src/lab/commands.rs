@@ -4,13 +4,21 @@ use super::{COMMAND, Lab, Said, err, not_known, out, say};
 use crate::machine::{Datum, Reply, Run};
 
 impl Lab {
+    /// What a scene answers to a command or to one that it wraps; else the innermost, which the lab is to know.
+    pub(super) fn answered(&mut self, run: &Run) -> Result<Said, Box<Run>> {
+        let mut run = run.clone();
+        loop {
+            if let Some(said) = self.taught(&run.host, &run.argv) {
+                return Ok(said);
+            }
+            match unwrapped(&run.argv) {
+                Some(inner) => run.argv = inner,
+                None => return Err(Box::new(run)),
+            }
+        }
+    }
+
     pub(super) fn command(&mut self, run: &Run) -> Said {
-        if let Some(said) = self.taught(&run.host, &run.argv) {
-            return said;
-        }
-        if let Some(inner) = unwrapped(&run.argv) {
-            return self.command(&Run { argv: inner, ..run.clone() });
-        }
         let words: Vec<&str> = run.argv.iter().map(String::as_str).collect();
         let Some(machine) = self.machines.get(&run.host) else { return say(0, err(127, "no such host")) };
         let base = words.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
@@ -97,7 +105,7 @@ impl Lab {
     }
 
     /// What a scene says that a machine answers.
-    pub(super) fn taught(&mut self, host: &str, argv: &[String]) -> Option<Said> {
+    fn taught(&mut self, host: &str, argv: &[String]) -> Option<Said> {
         let taught = self.machines.get_mut(host)?.taught.iter_mut().find(|taught| taught.fits(argv))?;
         taught.times = taught.times.map(|times| times - 1);
         Some(say(taught.takes.max(COMMAND), taught.reply.clone()))

@@ -370,14 +370,15 @@ impl Lab {
             self.operations.insert(step.clone(), Operation::of(&run.host));
         }
         let caller = Caller { id, step, within: run.within, host: run.host.clone(), boot, began: self.now };
-        let program = run.argv.first().map_or("", |word| word.rsplit('/').next().unwrap_or(word));
-        if let Some(said) = self.taught(&run.host, &run.argv) {
-            self.says(caller, said);
-        } else if program == "qm" {
-            self.qm(&run, caller);
-        } else {
-            let said = self.command(&run);
-            self.says(caller, said);
+        match self.answered(&run) {
+            Ok(said) => self.says(caller, said),
+            Err(run) if run.argv.first().is_some_and(|word| word.rsplit('/').next() == Some("qm")) => {
+                self.qm(&run, caller);
+            }
+            Err(run) => {
+                let said = self.command(&run);
+                self.says(caller, said);
+            }
         }
     }
 

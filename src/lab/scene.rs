@@ -10,7 +10,11 @@ use toml::Spanned;
 
 use super::machine::{Machine, Taught};
 use super::{Due, Lab};
+use crate::code::{Type, Value, from_json};
 use crate::machine::Reply;
+
+/// The longest time in a scene, in milliseconds: a leap year.
+const LONGEST: u64 = 366 * 86_400_000;
 
 /// A scene that was read.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -294,29 +298,21 @@ impl Agent {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Time, D::Error> {
         let text = String::deserialize(from)?;
-        let units = [("d", 86_400_000), ("h", 3_600_000), ("ms", 1), ("m", 60_000), ("s", 1_000)];
-        let wrong = || D::Error::custom(format!("`{text}` is no duration; write one as `90s`, `2m30s` or `1h`"));
-        let (mut rest, mut sum) = (text.as_str(), 0_u64);
-        while !rest.is_empty() {
-            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-            let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
-            rest = &rest[digits..];
-            let (unit, ms) = units.into_iter().find(|(unit, _)| rest.starts_with(unit)).ok_or_else(wrong)?;
-            rest = &rest[unit.len()..];
-            sum = number.checked_mul(ms).and_then(|ms| sum.checked_add(ms)).ok_or_else(wrong)?;
+        match from_json(&text.as_str().into(), &Type::Duration) {
+            Ok(Value::Duration(ms)) if ms <= LONGEST => Ok(Time(ms)),
+            Ok(_) => Err(D::Error::custom(format!("`{text}` is longer than a year"))),
+            Err(_) => Err(D::Error::custom(format!("`{text}` is no duration; write one as `90s`, `2m30s` or `1h`"))),
         }
-        if text.is_empty() || sum > 366 * 86_400_000 { Err(wrong()) } else { Ok(Time(sum)) }
     }
 }
 
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Size, D::Error> {
         let text = String::deserialize(from)?;
-        let wrong = || D::Error::custom(format!("`{text}` is no size; write one as `512MiB` or `2GiB`"));
-        let units = [("KiB", 0), ("MiB", 10), ("GiB", 20), ("TiB", 30)];
-        let (unit, shift) = units.into_iter().find(|(unit, _)| text.ends_with(unit)).ok_or_else(wrong)?;
-        let number: u64 = text.strip_suffix(unit).unwrap_or_default().trim().parse().map_err(|_| wrong())?;
-        if number > 1 << 30 { Err(wrong()) } else { Ok(Size(number << shift)) }
+        match from_json(&text.as_str().into(), &Type::Size) {
+            Ok(Value::Size(bytes)) => Ok(Size(bytes / 1024)),
+            _ => Err(D::Error::custom(format!("`{text}` is no size; write one as `512MiB` or `2GiB`"))),
+        }
     }
 }
 

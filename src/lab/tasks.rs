@@ -23,7 +23,7 @@ impl Task {
 }
 
 /// When the clock of the lab begins: 2026-01-03, 22:00 UTC.
-const EPOCH: u64 = 1_767_477_600;
+pub(super) const EPOCH: u64 = 1_767_477_600;
 
 impl Lab {
     pub(super) fn task_begins(&mut self, call: u64, host: &str, verb: &str, id: &str) {

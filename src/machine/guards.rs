@@ -6,9 +6,23 @@ use super::{Stepped, eval::about, identity};
 use crate::code::{Callee, Effect as Kind, Expr, Guard, Lenient, Proof, Role, Slot, Value, WhenLocked};
 
 /// How long a look may take, in milliseconds.
-pub(super) const LOOK: u64 = 30_000;
+const LOOK: u64 = 30_000;
 /// How long to wait before a lock is looked at again, in milliseconds.
 const LOCK_PAUSE: u64 = 10_000;
+
+/// A script of a driver that only reads, run as the watcher runs it.
+pub(super) fn reading_script<const N: usize>(host: &str, argv: [&str; N], purpose: Purpose) -> Effect {
+    Effect::Run(Box::new(Run {
+        host: host.to_string(),
+        user: Some(WATCHER.to_string()),
+        argv: argv.map(str::to_string).to_vec(),
+        env: Vec::new(),
+        stdin: None,
+        within: LOOK,
+        operation: None,
+        purpose,
+    }))
+}
 
 impl State {
     pub(super) fn guest(&mut self, i: usize, guest: &str) -> &mut GuestState {
@@ -27,19 +41,10 @@ impl State {
             self.code.drivers.get(&facts.driver).ok_or_else(|| format!("there is no driver `{}`", facts.driver))?;
         let host = facts.hypervisor.clone().ok_or_else(|| format!("`{guest}` has no hypervisor"))?;
         let identity = facts.identity.clone().ok_or_else(|| format!("`{guest}` has no `{}`", driver.identity))?;
-        let argv = vec!["sh".to_string(), "-c".to_string(), driver.look.clone(), "look".to_string(), identity.clone()];
-        let purpose = Purpose::Look { driver: facts.driver.clone(), guest: guest.to_string(), identity };
-        let run = Run {
-            host,
-            user: Some(WATCHER.to_string()),
-            argv,
-            env: Vec::new(),
-            stdin: None,
-            within: LOOK,
-            operation: None,
-            purpose,
-        };
-        self.ask(i, Effect::Run(Box::new(run)), awaiting, out);
+        let purpose =
+            Purpose::Look { driver: facts.driver.clone(), guest: guest.to_string(), identity: identity.clone() };
+        let run = reading_script(&host, ["sh", "-c", &driver.look, "look", &identity], purpose);
+        self.ask(i, run, awaiting, out);
         Ok(())
     }
 

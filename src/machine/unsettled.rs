@@ -3,8 +3,8 @@
 
 use super::Stepped;
 use super::answers::{last_line, shortened};
-use super::event::{Effect, Ending, NoteKind, Purpose, Reply, Run, Trouble, WATCHER};
-use super::guards::LOOK;
+use super::event::{Ending, NoteKind, Purpose, Reply, Trouble};
+use super::guards::reading_script;
 use super::state::{Awaiting, Facts, State, Unsettled, Way, failed};
 use crate::code::{Command, Effect as Kind, Failed, Output, Value, Whom};
 
@@ -45,18 +45,9 @@ impl State {
         let script = self.code.drivers.get(&facts.driver).and_then(|driver| driver.tasks.clone());
         let Some((script, identity)) = script.zip(facts.identity.clone()) else { return false };
         let began = began.to_string();
-        let argv = ["sh", "-c", &script, "tasks", &identity, task, &began].map(str::to_string).to_vec();
-        let run = Run {
-            host: unsettled.host.clone(),
-            user: Some(WATCHER.to_string()),
-            argv,
-            env: Vec::new(),
-            stdin: None,
-            within: LOOK,
-            operation: None,
-            purpose: Purpose::Plan,
-        };
-        self.ask(i, Effect::Run(Box::new(run)), Awaiting::Listed(unsettled), out);
+        let argv = ["sh", "-c", &script, "tasks", &identity, task, &began];
+        let run = reading_script(&unsettled.host, argv, Purpose::Plan);
+        self.ask(i, run, Awaiting::Listed(unsettled), out);
         true
     }
 

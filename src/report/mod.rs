@@ -6,7 +6,7 @@ mod summary;
 
 pub use dry::dry_run;
 pub use progress::line;
-pub use summary::{Guest, Summary};
+pub use summary::{Guest, Summary, word};
 
 /// Hours, minutes and seconds since the run began.
 pub(crate) fn clock(ms: u64) -> String {

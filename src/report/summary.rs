@@ -191,7 +191,8 @@ fn because(shown: &str, name: &str, result: &str, failed: &Failed) -> String {
     text
 }
 
-fn word(ending: &Ending) -> &'static str {
+/// How a target's part ended, in a word.
+pub fn word(ending: &Ending) -> &'static str {
     match ending {
         Ending::Done => "done",
         Ending::Skipped(_) => "skipped",

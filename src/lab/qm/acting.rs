@@ -1,6 +1,7 @@
 //! What `qm` does: each call is a process that waits for the guest's lock file, asks the guest, waits for it, and says
 //! how that ended. The guest, other calls and the host's own cleanup go on meanwhile.
 
+use super::super::hypervisor::LOCK_FILE;
 use super::super::{Caller, Change, Due, Lab};
 use super::agent::PING;
 use super::reading::pid;
@@ -8,9 +9,7 @@ use super::usage::Line;
 use super::{QM, agent_is_configured, lock_file};
 use crate::machine::Reply;
 
-/// How long a lock file is waited for, in milliseconds.
-const LOCK_FILE: u64 = 10_000;
-/// How long until QEMU runs, and until it is gone when it is told to quit.
+/// How long until QEMU runs, and until it is gone when it is told to quit, in milliseconds.
 const START: u64 = 200;
 const QUIT: u64 = 300;
 /// When qmeventd has seen that QEMU is gone, and calls its cleanup.
@@ -122,15 +121,12 @@ impl Lab {
         match call.stage {
             Stage::Enters => self.enters(n),
             Stage::Asks => {
-                let text = "query-status";
                 let id = call.line.id.clone();
-                self.warns(n, &format!(
-                    "VM {id} qmp command '{text}' failed - unable to connect to VM {id} qmp socket - timeout after 50 retries\n\n"
-                ));
+                let why = format!("unable to connect to VM {id} qmp socket - timeout after 50 retries");
+                self.warns(n, &format!("VM {id} qmp command 'query-status' failed - {why}\n\n"));
                 self.wants_lock(n);
             }
-            Stage::WantsLock(until) if self.file_is_free(&guest) => {
-                let _ = until;
+            Stage::WantsLock(_) if self.file_is_free(&guest) => {
                 self.prints(n, " OK\n");
                 self.locked(n);
             }

@@ -1,5 +1,5 @@
 //! Proxmox's `qm` (qemu-server 8.4 and 9.2): its texts, streams and exit codes, and what its commands do to a guest over
-//! time. Held against recordings of the real one by `tests/conformance.rs`.
+//! time. Held against recordings of the real one by `tests/conformance`.
 
 mod acting;
 mod agent;
