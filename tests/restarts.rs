@@ -119,6 +119,10 @@ fn without_quorum_nobody_is_switched_off() {
             assert!(ran.power().is_empty(), "{:?}", ran.power());
         }
     }
+    // Who is shut down because the power fails need not be started again.
+    let off = "on hypervisor unguarded quorum \"the power fails\": qm shutdown $vmid\nkeep off";
+    let ran = run_for("web", "", off, |lab| lab.machine("pve").unwrap().quorum = false);
+    assert_eq!(ran.why(), "done");
     let ran =
         run_for("pve", "", "on guest as root: systemctl reboot", |lab| lab.machine("pve").unwrap().quorum = false);
     assert!(ran.why().starts_with("refused: quorum: the cluster of `pve` has no quorum"), "{}", ran.why());

@@ -322,4 +322,4 @@ impl Body<'_, '_> {
 }
 
 /// The guards that a plan may leave out; identity can not be, and is named only where something is destroyed.
-const GUARDS: [&str; 5] = ["identity", "agent", "unlocked", "baseline", "verify"];
+const GUARDS: [&str; 6] = ["identity", "agent", "unlocked", "quorum", "baseline", "verify"];

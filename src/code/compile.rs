@@ -395,6 +395,9 @@ impl<'s> Compiler<'s> {
                     self.emit(I::Guard(Guard::Unmanaged, guest.clone()));
                 }
                 self.emit(I::Guard(Guard::Present(command.effect), guest.clone()));
+                if command.effect != Effect::PowerOn && !leaves_out("quorum") {
+                    self.emit(I::Guard(Guard::Quorum, guest.clone()));
+                }
                 // A wait for a lock ends at this guard, so that the command is not what finds out whether it is over.
                 let waits = matches!(command.when_locked, WhenLocked::Wait(_));
                 if (command.guards.unlocked || waits) && !leaves_out("unlocked") {
@@ -421,6 +424,9 @@ impl<'s> Compiler<'s> {
             Whom::Itself => {
                 if command.place == guest {
                     self.emit(I::Guard(Guard::Guests, guest.clone()));
+                    if !leaves_out("quorum") {
+                        self.emit(I::Guard(Guard::Quorum, guest.clone()));
+                    }
                     self.emit(I::Guard(Guard::Partners, guest.clone()));
                     self.emit(I::Guard(Guard::Baseline, guest.clone()));
                     self.emit(I::Guard(Guard::Disrupt(command.effect, !leaves_out("verify")), guest));

@@ -232,6 +232,8 @@ pub enum Guard {
     Agent(Slot),
     /// The guests of a hypervisor that is about to restart: none is locked, and which run is noted.
     Guests,
+    /// The cluster of the hypervisor can start again what is switched off there.
+    Quorum,
     /// Each host that is never down together with this one is up.
     Partners,
     /// What is so before the first power action: process and boot.

@@ -129,9 +129,7 @@ impl State {
             return;
         }
         if facts.found && facts.power == "running" {
-            if facts.no_quorum {
-                return self.no_quorum(i, &guest, out);
-            }
+            self.guest(i, &guest).facts = Some(facts);
             self.fibers[i].guests_to_see.push(guest);
         }
         match others.pop() {

@@ -59,6 +59,7 @@ impl State {
             Guard::Identity => self.guard_identity(i, guest, out),
             Guard::Unmanaged => self.guard_unmanaged(i, guest, out),
             Guard::Present(effect) => self.guard_present(i, guest, *effect, out),
+            Guard::Quorum => self.guard_quorum(i, guest, out),
             Guard::Unlocked(when, again) => self.guard_unlocked(i, guest, *when, *again, out),
             Guard::Agent(slot) => self.guard_agent(i, guest, *slot, out),
             Guard::Guests => {
@@ -167,16 +168,17 @@ impl State {
             // A guest that somebody left off is not ours to start.
             self.note(i, NoteKind::Warned(format!("`{guest}` was found off, and is left so")), out);
             self.unwind(i, Way::End(Ending::Skipped("found off".to_string())), out);
-        } else if matches!(effect, Kind::PowerOff | Kind::PowerCycle) && facts.no_quorum {
-            self.no_quorum(i, guest, out);
         }
     }
 
-    /// A guest that is switched off could not be started again.
-    pub(super) fn no_quorum(&mut self, i: usize, guest: &str, out: &mut Stepped) {
-        let hypervisor = self.code.hosts.get(guest).and_then(|host| host.hypervisor.clone()).unwrap_or_default();
+    /// What is switched off could be started again: of a guest, or of those that go down with a hypervisor.
+    fn guard_quorum(&mut self, i: usize, host: &str, out: &mut Stepped) {
+        let mut those = self.fibers[i].guests_to_see.clone();
+        those.push(host.to_string());
+        let Some(guest) = those.into_iter().find(|guest| self.facts(i, guest).no_quorum) else { return };
+        let hypervisor = self.code.hosts.get(&guest).and_then(|host| host.hypervisor.clone()).unwrap_or_default();
         let message = format!(
-            "quorum: the cluster of `{hypervisor}` has no quorum, and what is switched off there can not be started again; bring its other nodes back first"
+            "quorum: the cluster of `{hypervisor}` has no quorum, and what is switched off there can not be started again; bring its other nodes back first, or write `unguarded quorum \"the reason\"` before the colon"
         );
         self.refuse(i, message, &hypervisor, out);
     }

@@ -186,6 +186,7 @@ impl Walk<'_> {
                     Guard::Look
                     | Guard::Identity
                     | Guard::Guests
+                    | Guard::Quorum
                     | Guard::Partners
                     | Guard::Baseline
                     | Guard::Disrupt(..) => {}

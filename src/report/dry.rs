@@ -353,6 +353,7 @@ fn beside_the_window(plan: &Plan) -> String {
 fn guard_text(guard: &Guard) -> Option<&'static str> {
     Some(match guard {
         Guard::Identity => "identity: the hypervisor's guest of this id is the one that is meant, and no template",
+        Guard::Quorum => "quorum: its hypervisor's cluster can start it again",
         Guard::Unlocked(..) => "unlocked: no backup, migration or snapshot holds it",
         Guard::Agent(_) => "agent: the guest agent answers the hypervisor",
         Guard::Guests => {
