@@ -35,3 +35,5 @@ pub mod stdlib;
 pub mod syntax;
 #[warn(clippy::disallowed_methods)]
 pub mod text;
+#[warn(clippy::disallowed_methods)]
+pub mod trial;

@@ -35,6 +35,8 @@ pub(super) struct Body<'c, 'a> {
     pub(super) result: Type,
     /// Whether it is the body of a plan without `for`.
     pub(super) is_site: bool,
+    /// Whether it is the body of a test.
+    pub(super) is_test: bool,
     scopes: Vec<IndexMap<String, Local>>,
     slots: usize,
     /// The names of the loops over hosts that are under way.
@@ -56,6 +58,7 @@ impl<'c, 'a> Body<'c, 'a> {
             kind,
             result: Type::Unknown,
             is_site: false,
+            is_test: false,
             scopes: vec![IndexMap::new()],
             slots: 0,
             host_loops: Vec::new(),

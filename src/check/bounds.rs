@@ -220,7 +220,7 @@ impl Checker<'_> {
             }
             StepKind::Return(Some(value)) => self.probes(value, known),
             // A person's time is nobody's to bound; a plan that another runs has a bound of its own.
-            StepKind::Confirm(_) | StepKind::RunPlan(..) => 0,
+            StepKind::Confirm(_) | StepKind::RunPlan(..) | StepKind::Rehearse(..) | StepKind::Stage(_) => 0,
             StepKind::Fail(_)
             | StepKind::Skip(_)
             | StepKind::Warn(_)

@@ -6,6 +6,7 @@ mod inventory;
 mod names;
 mod plans;
 mod power;
+mod staging;
 mod values;
 mod warnings;
 
@@ -15,6 +16,7 @@ pub(super) use inventory::*;
 pub(super) use names::*;
 pub(super) use plans::*;
 pub(super) use power::*;
+pub(super) use staging::*;
 pub(super) use values::*;
 pub(super) use warnings::*;
 

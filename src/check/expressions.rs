@@ -21,14 +21,15 @@ impl Body<'_, '_> {
     /// An expression that should be a `want`. The answer's type is what it is.
     pub(super) fn expr(&mut self, expr: &tree::Expr, want: &Type) -> (Expr, Type) {
         let (lowered, ty) = self.any(expr, want);
-        if !ty.fits(want) {
-            self.report(errors::mismatch(expr.span, &ty, want));
+        if let (Type::Literals(words), Some(Value::Str(text))) = (want, constant(&lowered)) {
+            if words.contains(&text) {
+                return (lowered, Type::Literals(vec![text]));
+            }
+            self.report(errors::not_one_of(expr.span, &text, words));
             return (lowered, Type::Unknown);
         }
-        if let (Type::Literals(words), Some(Value::Str(text))) = (want, constant(&lowered))
-            && !words.contains(&text)
-        {
-            self.report(errors::not_one_of(expr.span, &text, words));
+        if !ty.fits(want) {
+            self.report(errors::mismatch(expr.span, &ty, want));
             return (lowered, Type::Unknown);
         }
         match (&ty, want) {

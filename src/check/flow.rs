@@ -103,6 +103,7 @@ impl Checker<'_> {
             Some(tree::Item::Task(task)) => task.name.span,
             Some(tree::Item::Probe(probe)) => probe.name.span,
             Some(tree::Item::Plan(plan)) => plan.name.span,
+            Some(tree::Item::Test(test)) => test.name.span,
             _ => Span::default(),
         }
     }

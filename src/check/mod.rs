@@ -19,6 +19,7 @@ pub mod program;
 mod roles;
 mod signatures;
 mod site;
+mod staging;
 mod statements;
 mod targets;
 mod types;
@@ -65,6 +66,8 @@ pub struct Request {
     pub arguments: Vec<(String, String)>,
     /// Whether one plan of the file is chosen, or all of them are only checked.
     pub one_plan: bool,
+    /// Whether programs of the file's tests are asked for, and none of its plans.
+    pub tests: bool,
     /// The passwords of the inventory's vaults, for settings of connections that are in one.
     pub vault: VaultKeys,
     /// Whether guests may lack what identifies them (`vmid`): what is missing is about to be looked up.

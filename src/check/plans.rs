@@ -6,7 +6,8 @@ use super::body::Body;
 use super::constants::{argument, constant};
 use super::modules::{DeclId, ModuleId};
 use super::program::{
-    Driver, Expr, HostFacts, Param, Plan, PlanId, Proc, ProcId, ProcKind, Program, Proof, Schedule, Share, Slot, Window,
+    Driver, Expr, HostFacts, Param, Plan, PlanId, Proc, ProcId, ProcKind, Program, Proof, Schedule, Share, Slot, Step,
+    StepKind, Test, Window,
 };
 use super::{About, Checker, Request, Type, Value, errors, paths};
 use crate::syntax::tree::{self, ClauseKind};
@@ -22,6 +23,8 @@ pub(super) struct Draft {
     lock: Option<Span>,
     /// Whether it was asked for, or is only run by one that was.
     asked: bool,
+    /// Where it is a test.
+    test: Option<Test>,
 }
 
 impl Checker<'_> {
@@ -34,15 +37,22 @@ impl Checker<'_> {
             .enumerate()
             .filter_map(|(i, item)| if let tree::Item::Plan(plan) = item { Some((i, plan)) } else { None })
             .collect();
+        let tests = self.tests(items);
+        if request.tests {
+            return self.drafts_of(entry, &tests, request, &[]);
+        }
         let statements: Vec<&tree::Stmt> = items
             .iter()
             .filter_map(|item| if let tree::Item::Statement(one) = item { Some(one) } else { None })
             .collect();
         if plans.is_empty() {
             if statements.is_empty() {
+                if !tests.is_empty() && !request.one_plan {
+                    return self.drafts_of(entry, &tests, request, &[]);
+                }
                 let declares = items.iter().any(|item| !matches!(item, tree::Item::Use(_)));
                 if (request.one_plan || !declares) && !self.problems.has_errors() {
-                    self.problems.push(errors::nothing_to_run(file.before()));
+                    self.problems.push(errors::nothing_to_run(file.before(), !tests.is_empty()));
                 }
                 return Vec::new();
             }
@@ -63,19 +73,94 @@ impl Checker<'_> {
             None => plans,
         };
         let arguments: &[(String, String)] = if chosen.len() == 1 { &request.arguments } else { &[] };
-        for (item, _) in &chosen {
+        let mut asked: Vec<usize> = chosen.iter().map(|(item, _)| *item).collect();
+        if !request.one_plan {
+            asked.extend(tests);
+        }
+        self.drafts_of(entry, &asked, request, arguments)
+    }
+
+    /// Which items are tests. Each has a name of its own.
+    fn tests(&mut self, items: &[tree::Item]) -> Vec<usize> {
+        let mut names: IndexMap<&str, Span> = IndexMap::new();
+        let mut tests = Vec::new();
+        for (i, item) in items.iter().enumerate() {
+            let tree::Item::Test(test) = item else { continue };
+            tests.push(i);
+            match names.get(test.name.text.as_str()) {
+                Some(first) => self.problems.push(errors::test_twice(test.name.span, &test.name.text, *first)),
+                None => {
+                    names.insert(&test.name.text, test.name.span);
+                }
+            }
+        }
+        tests
+    }
+
+    /// The plans and tests that are asked for, and those that they run.
+    fn drafts_of(
+        &mut self,
+        entry: ModuleId,
+        asked: &[usize],
+        request: &Request,
+        arguments: &[(String, String)],
+    ) -> Vec<Draft> {
+        for item in asked {
             self.plan_of(DeclId { module: entry, item: *item, inner: None });
         }
-        let asked = chosen.len();
         let mut drafts = Vec::new();
         // A plan that runs others adds them while it is read.
         while let Some((decl, _)) = self.plan_ids.get_index(drafts.len()).map(|(decl, body)| (*decl, *body)) {
             let tree = self.modules.get(decl.module).tree.clone();
-            let Some(tree::Item::Plan(plan)) = decl.item_of(&tree) else { break };
-            let is_asked = drafts.len() < asked;
-            drafts.push(self.plan(decl, plan, request, if is_asked { arguments } else { &[] }, is_asked));
+            let is_asked = drafts.len() < asked.len();
+            match decl.item_of(&tree) {
+                Some(tree::Item::Plan(plan)) => {
+                    drafts.push(self.plan(decl, plan, request, if is_asked { arguments } else { &[] }, is_asked));
+                }
+                Some(tree::Item::Test(test)) => drafts.push(self.test(decl, test)),
+                _ => break,
+            }
         }
         drafts
+    }
+
+    fn test(&mut self, decl: DeclId, test: &tree::Test) -> Draft {
+        let (_, id) = self.plan_of(decl);
+        let mut body = Body::new(self, decl.module, ProcKind::Body);
+        (body.is_site, body.is_test) = (true, true);
+        let begins = test.at.as_ref().and_then(|at| body.fixed(at, &Type::Str, "when it begins"));
+        let steps = body.block(&test.body);
+        let (slots, facts) = body.finish();
+        if !runs_a_plan(&steps) && !self.problems.has_errors() {
+            self.problems.push(errors::runs_nothing(test.name.span));
+        }
+        let proc = Proc {
+            name: "test".to_string(),
+            kind: ProcKind::Body,
+            params: Vec::new(),
+            slots,
+            has_subject: false,
+            result: Type::Unknown,
+            body: steps,
+            span: test.span,
+        };
+        self.keep(id, proc, facts);
+        let plan = Plan {
+            name: test.name.text.clone(),
+            doc: test.doc.clone(),
+            body: id,
+            targets: Vec::new(),
+            schedule: Schedule::default(),
+            is_site: true,
+            longest: Vec::new(),
+            altogether: 0,
+            costliest: None,
+            hands_off: Vec::new(),
+            verify: false,
+            reaches: IndexMap::new(),
+        };
+        let test = Test { span: test.name.span, begins: begins.and_then(|begins| begins.text()) };
+        Draft { plan, defaults: IndexMap::new(), window: None, lock: None, asked: true, test: Some(test) }
     }
 
     fn script(&mut self, entry: ModuleId, statements: &[&tree::Stmt], request: &Request) -> Draft {
@@ -121,7 +206,7 @@ impl Checker<'_> {
             verify: false,
             reaches: IndexMap::new(),
         };
-        Draft { plan, defaults: IndexMap::new(), window: None, lock: None, asked: true }
+        Draft { plan, defaults: IndexMap::new(), window: None, lock: None, asked: true, test: None }
     }
 
     fn keep(&mut self, id: ProcId, proc: Proc, facts: super::ProcFacts) {
@@ -217,7 +302,7 @@ impl Checker<'_> {
         };
         let lock = plan.clauses.iter().find(|clause| matches!(clause.kind, ClauseKind::Lock(_)));
         let (window, lock) = (window.map(|clause| clause.span), lock.map(|clause| clause.span));
-        Draft { plan: plan_out, defaults, window, lock, asked }
+        Draft { plan: plan_out, defaults, window, lock, asked, test: None }
     }
 
     /// Holds each plan against its targets. Nothing is answered where an error was found.
@@ -378,14 +463,21 @@ impl Checker<'_> {
             body: Vec::new(),
             span: Span::default(),
         };
+        let mut plans: Vec<Plan> = drafts.iter().map(|draft| draft.plan.clone()).collect();
+        let mut procs: Vec<Proc> =
+            self.procs.iter().map(|proc| proc.clone().unwrap_or_else(|| missing.clone())).collect();
+        if let Some(body) = procs.get_mut(drafts[entry.0].plan.body.0) {
+            narrow_runs(&mut body.body, &mut plans);
+        }
         Program {
             entry,
-            plans: drafts.iter().map(|draft| draft.plan.clone()).collect(),
-            procs: self.procs.iter().map(|proc| proc.clone().unwrap_or_else(|| missing.clone())).collect(),
+            plans,
+            procs,
             drivers,
             hosts,
             controller: self.site.controller.clone(),
             lock_host: self.site.lock_host.clone(),
+            test: drafts[entry.0].test.clone(),
         }
     }
 
@@ -402,6 +494,29 @@ impl Checker<'_> {
             }
         }
         used
+    }
+}
+
+/// Whether a test runs anything.
+fn runs_a_plan(steps: &[Step]) -> bool {
+    steps
+        .iter()
+        .any(|step| matches!(step.kind, StepKind::Rehearse(..)) || step.blocks().iter().any(|steps| runs_a_plan(steps)))
+}
+
+/// A plan that a test runs for some of its targets is a plan of its own, for those.
+fn narrow_runs(steps: &mut [Step], plans: &mut Vec<Plan>) {
+    for step in steps {
+        if let StepKind::Rehearse(id, _, whom) = &mut step.kind
+            && let Some(wanted) = whom.take()
+            && let Some(mut plan) = plans.get(id.0).cloned()
+        {
+            let all = std::mem::take(&mut plan.targets).into_iter().zip(std::mem::take(&mut plan.longest));
+            (plan.targets, plan.longest) = all.filter(|(host, _)| wanted.contains(host)).unzip();
+            *id = PlanId(plans.len());
+            plans.push(plan);
+        }
+        step.blocks_mut().into_iter().for_each(|steps| narrow_runs(steps, plans));
     }
 }
 

@@ -23,6 +23,17 @@ pub struct Program {
     pub controller: Option<String>,
     /// The host that keeps the locks of plans, where that is another.
     pub lock_host: Option<String>,
+    /// Where the plan that runs is a test: what is written at its head.
+    pub test: Option<Test>,
+}
+
+/// The head of a test.
+#[derive(Clone, Debug)]
+pub struct Test {
+    /// Where its name stands.
+    pub span: Span,
+    /// When its clock begins, as it is written.
+    pub begins: Option<String>,
 }
 
 /// An index into [`Program::procs`].
@@ -439,6 +450,49 @@ pub enum StepKind {
     RunPlan(PlanId, Vec<Expr>),
     /// The plan means to leave its subject off.
     KeepOff,
+    /// A test runs a plan, for some of its targets or for all.
+    Rehearse(PlanId, Vec<Expr>, Option<Vec<String>>),
+    /// A test says something to the lab, or what it expects.
+    Stage(Box<Stage>),
+}
+
+/// What a test says to the lab, or expects of the run before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Which.
+    pub kind: StageKind,
+    /// About whom.
+    pub hosts: Vec<String>,
+    /// Commands: each on one of some hosts, by words that it has in this order.
+    pub commands: Vec<(Vec<String>, Vec<Expr>)>,
+    /// Settings, options, and what is compared.
+    pub values: Vec<(String, Expr)>,
+}
+
+/// The statements of tests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StageKind {
+    /// Machines are so.
+    Given,
+    /// Machines answer so to a command.
+    Answer,
+    /// Something goes wrong with a command or a connection.
+    Fault,
+    /// The run is over.
+    Over,
+    /// Targets ended so.
+    Ended(String),
+    /// A command was run so often.
+    Ran {
+        /// At least.
+        least: u64,
+        /// At most.
+        most: Option<u64>,
+    },
+    /// Commands were run in this order.
+    Order,
+    /// A condition holds.
+    Holds,
 }
 
 /// Whom a call means.

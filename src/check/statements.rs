@@ -38,7 +38,24 @@ impl Body<'_, '_> {
         if self.is_probe() {
             self.only_reads(statement);
         }
-        if self.is_site && !self.belongs_in_site_plan(statement) {
+        let belongs = match (self.is_test, self.is_site) {
+            (true, _) => self.belongs_in_test(statement),
+            (false, true) => self.belongs_in_site_plan(statement),
+            (false, false) => true,
+        };
+        if !belongs {
+            return;
+        }
+        if !self.is_test
+            && let Some(word) = match &statement.kind {
+                StmtKind::Given(_) => Some("given"),
+                StmtKind::Answer(_) => Some("answer"),
+                StmtKind::Fault(_) => Some("fault"),
+                StmtKind::Expect(_) => Some("expect"),
+                _ => None,
+            }
+        {
+            self.report(errors::outside_test(statement.span, word));
             return;
         }
         let kind = match &statement.kind {
@@ -155,17 +172,24 @@ impl Body<'_, '_> {
                     StepKind::Return(value.as_ref().map(|value| self.expr(value, &result).0))
                 }
             },
-            StmtKind::Run(call) => {
+            StmtKind::Run(call, whom) => {
                 if !self.is_site {
                     self.report(errors::run_outside(span));
                     return;
                 }
-                match self.run_plan(call) {
+                match self.run_plan(call, whom.as_ref()) {
                     Some(kind) => kind,
                     None => return,
                 }
             }
             StmtKind::KeepOff => StepKind::KeepOff,
+            StmtKind::Given(given) => self.given(given),
+            StmtKind::Answer(answer) => self.answer(answer),
+            StmtKind::Fault(fault) => self.fault(fault),
+            StmtKind::Expect(expect) => match self.expect(expect) {
+                Some(kind) => kind,
+                None => return,
+            },
             StmtKind::Bad => return,
         };
         steps.push(Step { kind, span });
@@ -236,7 +260,7 @@ impl Body<'_, '_> {
         Some(StepKind::Call(callee, args))
     }
 
-    fn run_plan(&mut self, call: &tree::Call) -> Option<StepKind> {
+    fn run_plan(&mut self, call: &tree::Call, whom: Option<&tree::Targets>) -> Option<StepKind> {
         let words: Vec<&str> = call.path.iter().map(|name| name.text.as_str()).collect();
         let Some(decl) = self.checker.find(self.module, &words, Wanted::Plan) else {
             if self.checker.is_missing(self.module, &words) {
@@ -252,7 +276,22 @@ impl Body<'_, '_> {
             self.arguments(&words.join("."), plan.params.as_deref().unwrap_or_default(), &call.args, call.span);
         let (id, body) = self.checker.plan_of(decl);
         self.calls(CallEdge { callee: super::program::Callee::Proc(body), about: About::Unknown, span: call.span });
-        Some(StepKind::RunPlan(id, args))
+        if !self.is_test {
+            if let Some(whom) = whom {
+                self.report(errors::narrowed_outside_test(whom.span));
+            }
+            return Some(StepKind::RunPlan(id, args));
+        }
+        let whom = whom.map(|whom| {
+            let wanted = self.checker.targets(whom);
+            let mut own = plan.subject.as_ref().map(|own| self.checker.targets(&own.targets)).unwrap_or_default();
+            own.retain(|host| wanted.contains(host));
+            if own.is_empty() && !wanted.is_empty() {
+                self.report(errors::narrowed_to_nobody(whom.span, &plan.name.text));
+            }
+            own
+        });
+        Some(StepKind::Rehearse(id, args, whom))
     }
 
     /// A probe changes nothing, so most statements do not stand in one.

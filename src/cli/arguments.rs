@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Plan(DryArguments),
     /// Ask the hosts, with reading commands only, whether a plan could start now
     Preflight(PreflightArguments),
+    /// Run the tests of plans, in the lab
+    Test(TestArguments),
     /// Try a plan in the lab with each thing that can go wrong at each of its commands
     Prove(ProveArguments),
     /// Lay plan files out as everybody does; comments stay where they are
@@ -137,6 +139,9 @@ pub(crate) struct RunArguments {
     /// What is other than well in the lab: `lab/NAME.toml` of the site, or a file; may be repeated
     #[arg(long, value_name = "NAME", requires = "lab")]
     pub(crate) scene: Vec<String>,
+    /// With --lab: commands, connections and boots take other times than usual, the same with the same number
+    #[arg(long, value_name = "N", requires = "lab", default_value_t = 0)]
+    pub(crate) seed: u64,
     /// Let the lab's time pass as ours does
     #[arg(long, requires = "lab", conflicts_with = "speed")]
     pub(crate) realtime: bool,
@@ -309,6 +314,27 @@ pub(crate) struct ProveArguments {
     /// How the answer is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArguments {
+    /// Plan files, or folders with plan files [default: this folder]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+    /// Only tests whose name has this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) only: Option<String>,
+    /// Commands, connections and boots take other times than usual, the same with the same number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Write what became of the tests to a file, as the XML of JUnit
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<String>,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) site: SiteArguments,
 }
 
 #[derive(Debug, Args)]

@@ -22,7 +22,13 @@ pub(crate) fn check(arguments: &CheckArguments, terminal: &mut Terminal) -> u8 {
         None => arguments.files.iter().map(|file| (file.clone(), None)).collect(),
     };
     for (name, text) in texts {
-        let asked = Asked { plan: &arguments.plan, one_plan: false, without_identities: false, without_programs: true };
+        let asked = Asked {
+            plan: &arguments.plan,
+            one_plan: false,
+            tests: false,
+            without_identities: false,
+            without_programs: true,
+        };
         let checked = check_one(&name, text, &asked, &loaded, &mut sources, std::mem::take(&mut problems));
         for diagnostic in checked.diagnostics {
             if !diagnostics.contains(&diagnostic) {
@@ -45,6 +51,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) plan: &'a PlanArguments,
     /// One plan is to run, so a file of several has to be told which.
     pub(crate) one_plan: bool,
+    /// Its tests are to run.
+    pub(crate) tests: bool,
     /// What identifies a guest may be missing.
     pub(crate) without_identities: bool,
     /// What is to be said is enough.
@@ -75,6 +83,7 @@ pub(crate) fn check_one(
         limit: asked.plan.limit.clone(),
         arguments: asked.plan.set.clone(),
         one_plan: asked.one_plan,
+        tests: asked.tests,
         vault: loaded.vault.clone(),
         without_identities: asked.without_identities,
         without_programs: asked.without_programs,

@@ -2,22 +2,18 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use similar::TextDiff;
 
 use super::arguments::FmtArguments;
+use super::files::{ENDING, STDIN, add_files};
 use super::show_guards::show_guards;
 use super::terminal::Terminal;
 use super::{DIFFERENT, GOOD, REFUSED};
 use crate::diag::Diagnostic;
 use crate::fmt;
 use crate::text::Sources;
-
-/// What stands for the standard input.
-const STDIN: &str = "-";
-/// How plan files end.
-const ENDING: &str = "plan";
 
 /// What became of one file.
 enum Outcome {
@@ -61,31 +57,6 @@ pub(crate) fn fmt(arguments: &FmtArguments, terminal: &mut Terminal) -> u8 {
         (false, true) => DIFFERENT,
         (false, false) => GOOD,
     }
-}
-
-/// The file, or the plan files in a folder and below it, in the order of their names; hidden folders are left out.
-fn add_files(path: &str, files: &mut Vec<String>) -> Result<(), String> {
-    if path == STDIN || !Path::new(path).is_dir() {
-        files.push(path.to_string());
-        return Ok(());
-    }
-    let unreadable = |error: std::io::Error| format!("`{path}` can not be read: {error}");
-    let mut entries: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(path).map_err(unreadable)? {
-        entries.push(entry.map_err(unreadable)?.path());
-    }
-    entries.sort();
-    for entry in entries {
-        let hidden = entry.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-        let name = entry.strip_prefix(".").unwrap_or(&entry).to_string_lossy().into_owned();
-        // A link to a folder may lead in a circle.
-        if entry.is_dir() && !entry.is_symlink() && !hidden {
-            add_files(&name, files)?;
-        } else if entry.is_file() && entry.extension().is_some_and(|ending| ending == ENDING) {
-            files.push(name);
-        }
-    }
-    Ok(())
 }
 
 fn one(file: &str, check: bool, terminal: &mut Terminal) -> Outcome {

@@ -9,10 +9,12 @@ mod disk;
 mod driving;
 mod endpoints;
 mod explain;
+mod files;
 mod fmt;
 mod hold;
 mod init;
 mod inventory;
+mod junit;
 mod kept;
 mod lab;
 mod leaving;
@@ -32,6 +34,7 @@ mod service;
 mod show_guards;
 mod site;
 mod terminal;
+mod test;
 mod trust;
 mod trusted;
 
@@ -52,6 +55,8 @@ pub(crate) const DIFFERENT: u8 = 1;
 pub(crate) const NOT_READY: u8 = 1;
 /// `prove` found a world in which a rule is broken.
 pub(crate) const BROKEN: u8 = 1;
+/// `test` found a test that fails.
+pub(crate) const FAILED: u8 = 1;
 /// Nothing was begun: the plan, the inventory or the command line is at fault.
 pub(crate) const REFUSED: u8 = 2;
 /// The machine that drives the run goes down, and the run goes on after its boot.
@@ -75,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check::check(check, &mut terminal),
         Command::Plan(plan) => plan::plan(plan, &mut terminal),
         Command::Prove(arguments) => prove::prove(arguments, &mut terminal),
+        Command::Test(arguments) => test::test(arguments, &mut terminal),
         Command::Preflight(preflight) => preflight::preflight(preflight, &mut terminal),
         Command::Fmt(fmt) => fmt::fmt(fmt, &mut terminal),
         Command::Explain(explain) => explain::explain(explain, &mut terminal),

@@ -70,7 +70,8 @@ fn read(file: Option<&str>, one: &OneArguments, without_identities: bool, termin
     let mut problems = Problems::new();
     let files: Vec<String> = file.iter().map(ToString::to_string).collect();
     let loaded = site::load(&one.site, &files, &mut sources, &mut problems);
-    let request = check::Asked { plan: &one.plan, one_plan: true, without_identities, without_programs: false };
+    let request =
+        check::Asked { plan: &one.plan, one_plan: true, tests: false, without_identities, without_programs: false };
     let checked = check::check_one(file.unwrap_or(EVAL), one.eval.clone(), &request, &loaded, &mut sources, problems);
     terminal.problems(&sources, &checked.diagnostics);
     let program = checked.programs.first().filter(|_| !checked.has_errors())?;

@@ -47,7 +47,8 @@ fn in_the_lab(arguments: &RunArguments, ready: Ready, terminal: &mut Terminal) -
     let Some(scenes) = Scenes::read(&folder, &arguments.scene, &loaded.inventory, sources, terminal) else {
         return Ok(REFUSED);
     };
-    let lab = scenes.lab(&ready.code, &ready.loaded.inventory);
+    let mut lab = scenes.lab(&ready.code, &ready.loaded.inventory);
+    lab.vary(arguments.seed);
     let mut telling = Telling::new(&ready.code, arguments.format, terminal);
     let begins = begins.strftime("%a %Y-%m-%d %H:%M %Z");
     telling.say(&format!("In the lab: simulated machines, virtual time from {begins}\n"));

@@ -16,7 +16,8 @@ pub(crate) fn show_guards(arguments: &FmtArguments, terminal: &mut Terminal) -> 
         let mut problems = Problems::new();
         let loaded = site::load(&arguments.site, std::slice::from_ref(file), &mut sources, &mut problems);
         let plan = PlanArguments { target: arguments.target.clone(), ..PlanArguments::default() };
-        let asked = Asked { plan: &plan, one_plan: false, without_identities: false, without_programs: false };
+        let asked =
+            Asked { plan: &plan, one_plan: false, tests: false, without_identities: false, without_programs: false };
         let checked = check_one(file, None, &asked, &loaded, &mut sources, problems);
         terminal.problems(&sources, &checked.diagnostics);
         let Some(source) = sources.named(file).filter(|_| !checked.has_errors()) else {

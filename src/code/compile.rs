@@ -3,7 +3,8 @@
 use super::{Code, Driver, Guard, Instruction as I, Lenient, Mark, Plan, Proc, TimeOut};
 use crate::check::Value;
 use crate::check::program::{
-    self, Builtin, Callee, Command, Effect, Expr, Op, ProcKind, Program, Proof, Slot, Step, StepKind, WhenLocked, Whom,
+    self, Builtin, Callee, Command, Effect, Expr, Op, ProcKind, Program, Proof, Slot, Stage, StageKind, Step, StepKind,
+    WhenLocked, Whom,
 };
 use crate::text::{Sources, Span};
 
@@ -316,7 +317,48 @@ impl<'s> Compiler<'s> {
             StepKind::KeepOff => {
                 self.emit(I::KeepOff(Expr::Slot(Slot(0))));
             }
+            StepKind::Rehearse(id, args, _) => {
+                let args = args.iter().map(|arg| self.pure(arg, Lenient::No)).collect();
+                let failure = self.slot();
+                let guarded = self.emit(I::Keep(failure, 0));
+                self.emit(I::RunPlan(id.0, args));
+                self.emit(I::EndTry);
+                let over = self.here();
+                // How the run ended is for the test to say.
+                self.patch(guarded, I::Keep(failure, over));
+                let over = Stage { kind: StageKind::Over, hosts: Vec::new(), commands: Vec::new(), values: Vec::new() };
+                self.emit(I::Stage(Box::new(over)));
+            }
+            StepKind::Stage(stage) => self.stage(stage),
         }
+    }
+
+    /// A condition that can not be answered is told as one that does not hold, with the reason.
+    fn stage(&mut self, stage: &Stage) {
+        let failure = self.slot();
+        let guarded = self.emit(I::Keep(failure, 0));
+        let mut values: Vec<(String, Expr)> = Vec::new();
+        if let [(_, Expr::Binary(op, ..)), (_, left), (_, right)] = stage.values.as_slice()
+            && stage.kind == StageKind::Holds
+        {
+            let (left, right) = (self.pure(left, Lenient::Yes), self.pure(right, Lenient::Yes));
+            let whole = Expr::Binary(*op, Box::new(left.clone()), Box::new(right.clone()));
+            values =
+                [("holds", whole), ("left", left), ("right", right)].map(|(name, value)| (name.into(), value)).into();
+        } else {
+            for (name, value) in &stage.values {
+                values.push((name.clone(), self.pure(value, Lenient::Yes)));
+            }
+        }
+        let said = |values| I::Stage(Box::new(Stage { values, ..stage.clone() }));
+        self.emit(said(values));
+        self.emit(I::EndTry);
+        let over = self.emit(I::Jump(0));
+        let kept = self.here();
+        self.patch(guarded, I::Keep(failure, kept));
+        self.emit(said(vec![("failed".to_string(), Expr::Slot(failure))]));
+        let end = self.here();
+        self.patch(over, I::Jump(end));
     }
 
     fn branches(&mut self, branches: &[(Expr, Vec<Step>)], otherwise: &[Step]) {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::check::program::{
     Builtin, Callee, Command, Effect, Expr, Guards, HostFacts, Op, Part, ProcId, ProcKind, Proof, Role, Schedule,
-    Share, Slot, WhenLocked, Whom, Window, Word,
+    Share, Slot, Stage, StageKind, WhenLocked, Whom, Window, Word,
 };
 pub use crate::check::{Failed, Output, SecretSource, Type, Value, duration_text, from_json, size_text};
 pub use compile::compile;
@@ -195,6 +195,8 @@ pub enum Instruction {
     GuestsBack(Expr),
     /// The guest is verified: running, a new boot, all that its `hostler_proof` asks.
     Verified(Expr),
+    /// A test says something.
+    Stage(Box<Stage>),
 }
 
 /// Whether an error of a probe is an answer that has not come yet.

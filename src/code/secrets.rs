@@ -113,6 +113,7 @@ fn values(instruction: &I) -> Vec<&Expr> {
         | I::JumpIfFailing(_)
         | I::GuestsBack(_)
         | I::Verified(_) => Vec::new(),
+        I::Stage(stage) => stage.values.iter().map(|(_, value)| value).collect(),
     }
 }
 

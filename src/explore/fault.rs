@@ -69,6 +69,27 @@ impl Fault {
         }
     }
 
+    /// What a test calls so, at an effect of a target; nothing where it can not happen there.
+    pub(crate) fn named(name: &str, effect: &Effect, who: Option<&str>) -> Option<Fault> {
+        let who = || who.map(str::to_string);
+        let fault = match (name, effect) {
+            ("unreachable", _) => Fault::Unreachable,
+            (_, Effect::Reach { .. }) => return None,
+            ("fails", _) => Fault::Fails,
+            ("lost before", _) => Fault::LostBefore,
+            ("lost after", _) => Fault::LostAfter,
+            ("hangs", _) => Fault::Hangs,
+            ("power lost", Effect::Run(run)) => Fault::PowerLost(run.host.clone()),
+            ("agent dies", _) => Fault::AgentDies(who()?),
+            ("stays down", _) => Fault::StaysDown(who()?),
+            ("switched off", _) => Fault::SwitchedOff(who()?),
+            ("killed", _) => Fault::Killed { later: false },
+            ("killed for 2h", _) => Fault::Killed { later: true },
+            _ => return None,
+        };
+        Some(fault)
+    }
+
     /// For a person.
     fn text(&self, what: &str) -> String {
         match self {
@@ -89,7 +110,7 @@ impl Fault {
 
 impl World {
     /// Something goes wrong with an effect that is about to begin.
-    pub(super) fn goes_wrong(&mut self, fault: &Fault, id: EffectId, effect: Effect, who: Option<&str>) {
+    pub(crate) fn goes_wrong(&mut self, fault: &Fault, id: EffectId, effect: Effect, who: Option<&str>) {
         let (what, host, within) = match &effect {
             Effect::Run(run) => (format!("`{}` on `{}`", words_of(run), run.host), run.host.clone(), run.within),
             Effect::Reach { host } => (format!("a connection to `{host}`"), host.clone(), 0),

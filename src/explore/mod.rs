@@ -4,19 +4,19 @@
 mod fault;
 mod rules;
 mod story;
+mod world;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hasher;
 use std::sync::Arc;
 
 use crate::code::Code;
 use crate::lab::Lab;
-use crate::machine::{Answer, Effect, EffectId, Ending, Event, Note, NoteKind};
+use crate::machine::{Effect, Ending, NoteKind};
 use crate::report::{line, word};
-use crate::run::{Replay, World as _};
 pub use fault::Fault;
-use rules::Watched;
 pub use story::Story;
+pub(crate) use world::{Told, World};
 
 /// How far to explore.
 #[derive(Clone, Copy, Debug)]
@@ -46,29 +46,6 @@ pub struct Explored {
     pub broken: BTreeMap<&'static str, u64>,
     /// The shortest story of each broken rule.
     pub stories: BTreeMap<&'static str, Story>,
-}
-
-/// A run and its site at a moment.
-#[derive(Clone)]
-struct World {
-    lab: Lab,
-    replay: Replay,
-    /// What was asked for and is not begun.
-    queue: VecDeque<(EffectId, Effect)>,
-    /// How many more things go wrong.
-    faults: u32,
-    /// How many effects were begun at which something could go wrong.
-    effects: u64,
-    watched: Watched,
-    told: Vec<Told>,
-    digest: DefaultHasher,
-}
-
-/// A line of a story.
-#[derive(Clone, Debug)]
-enum Told {
-    Note(Note),
-    Fault(u64, String),
 }
 
 /// Explores a plan in a site.
@@ -103,38 +80,12 @@ pub fn explore(code: &Arc<Code>, lab: &Lab, windows: &[Vec<(i64, i64)>], bound: 
 }
 
 impl World {
-    fn begin(code: &Arc<Code>, lab: Lab, windows: Vec<Vec<(i64, i64)>>, faults: u32) -> World {
-        let watched = Watched::of(&lab);
-        let mut world = World {
-            lab,
-            replay: Replay::new(code.clone()),
-            queue: VecDeque::new(),
-            faults,
-            effects: 0,
-            watched,
-            told: Vec::new(),
-            digest: DefaultHasher::new(),
-        };
-        world.take(Event::Begin { windows });
-        world
-    }
-
-    fn take(&mut self, event: Event) {
-        format!("{event:?}").hash(&mut self.digest);
-        let stepped = self.replay.step(event);
-        for note in stepped.notes {
-            self.watched.note(&note, &self.lab);
-            self.told.push(Told::Note(note));
-        }
-        self.queue.extend(stepped.effects);
-    }
-
     /// Runs until nothing more happens. Gives the worlds in which something else happens to an effect on the way.
     fn run_out(&mut self) -> Vec<World> {
         let mut forks = Vec::new();
         loop {
-            while let Some((id, effect)) = self.queue.pop_front() {
-                let who = self.replay.state().who_waits(id).map(str::to_string);
+            while let Some((id, effect)) = self.asked() {
+                let who = self.who_waits(id);
                 self.effects += u64::from(matches!(effect, Effect::Run(_) | Effect::Reach { .. }));
                 if self.faults > 0 {
                     for fault in Fault::of(&effect, who.as_deref(), &self.lab) {
@@ -144,37 +95,12 @@ impl World {
                         forks.push(fork);
                     }
                 }
-                self.watched.begins(&effect, who.as_deref(), &self.lab, self.replay.state());
-                self.lab.begin(id, effect);
+                self.begin_effect(id, effect, who.as_deref());
             }
-            if self.replay.state().is_over() {
-                break;
-            }
-            match self.lab.next_answer() {
-                Some(answer) => self.answered(answer),
-                None if self.lab.controller_is_down() && self.lab.controller_boots() => self.resume(),
-                None => break,
+            if self.is_over() || !self.turns() {
+                return forks;
             }
         }
-        forks
-    }
-
-    fn answered(&mut self, (at, id, answer): (u64, EffectId, Answer)) {
-        if let Some(answer) = self.replay.understood(id, answer) {
-            self.take(Event::Result { id, at, answer });
-        }
-    }
-
-    /// Another process goes on with the run.
-    fn resume(&mut self) {
-        for (id, effect) in self.replay.open(self.lab.now()) {
-            self.lab.begin_again(id, effect);
-        }
-    }
-
-    fn endings(&self) -> Vec<(String, Option<Ending>)> {
-        let state = self.replay.state();
-        state.endings().map(|(host, ending)| (host.to_string(), ending.cloned())).collect()
     }
 
     fn unwell(&self) -> Vec<String> {

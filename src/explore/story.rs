@@ -2,7 +2,7 @@
 
 use super::Told;
 use crate::machine::NoteKind;
-use crate::report::{clock, line};
+use crate::report::line;
 
 /// Most lines of a story.
 const MOST: usize = 12;
@@ -34,7 +34,7 @@ impl Story {
             }
         };
         let shown = |told: &Told| match told {
-            Told::Fault(at, text) => Some(format!("{:>7}  ⚡ {text}", clock(*at))),
+            Told::Fault(..) => Some(told.text()),
             Told::Note(note) => line(note, guest.chars().count()),
         };
         let kept: Vec<&Told> = told.iter().filter(of_guest).collect();

@@ -5,7 +5,9 @@ use super::signatures::{command_decl, driver};
 use super::statements::{Blocks, block, laid_out, statement};
 use super::writer::{Line, Sep, Writer};
 use super::{STEP, WIDTH};
-use crate::syntax::tree::{Block, Clause, ClauseKind, File, Item, Plan, Probe, Stmt, TargetTerm, Targets, Task, Use};
+use crate::syntax::tree::{
+    Block, Clause, ClauseKind, File, Item, Plan, Probe, Stmt, TargetTerm, Targets, Task, Test, Use,
+};
 use crate::text::Span;
 
 /// A whole file.
@@ -67,6 +69,10 @@ pub(super) fn item(writer: &mut Writer<'_>, sep: Sep, indent: usize, item: &Item
         }
         Item::Command(item) => command_decl(writer, sep, indent, item),
         Item::Driver(item) => driver(writer, sep, indent, item),
+        Item::Test(item) => {
+            let one_line = writer.on_one_line(item.span);
+            laid_out(writer, sep, one_line, |writer, sep, blocks| test(writer, sep, indent, blocks, item));
+        }
         Item::Statement(item) => statement(writer, sep, indent, item),
     }
     writer.hang = indent + STEP;
@@ -86,6 +92,16 @@ fn task(writer: &mut Writer<'_>, sep: Sep, indent: usize, blocks: Blocks, task: 
     writer.copy(Sep::Space, task.name.span);
     params(writer, &task.params);
     block(writer, indent, blocks, &task.body);
+}
+
+fn test(writer: &mut Writer<'_>, sep: Sep, indent: usize, blocks: Blocks, test: &Test) {
+    writer.word(sep, "test");
+    writer.copy(Sep::Space, test.name.span);
+    if let Some(at) = &test.at {
+        writer.word(Sep::Space, "at");
+        expr(writer, Sep::Space, at);
+    }
+    block(writer, indent, blocks, &test.body);
 }
 
 fn probe(writer: &mut Writer<'_>, sep: Sep, indent: usize, blocks: Blocks, probe: &Probe) {
@@ -219,7 +235,7 @@ fn comma(writer: &mut Writer<'_>, number: usize) {
     }
 }
 
-fn targets(writer: &mut Writer<'_>, sep: Sep, targets: &Targets) {
+pub(super) fn targets(writer: &mut Writer<'_>, sep: Sep, targets: &Targets) {
     terms(writer, sep, &targets.any);
     let (mut and, mut except) = (targets.and.iter(), targets.except.iter());
     // The two kinds may alternate.

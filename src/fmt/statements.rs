@@ -1,11 +1,12 @@
 //! Statements, blocks and commands.
 
 use super::expressions::{arguments, expr};
+use super::items::targets;
 use super::writer::{Line, Sep, Writer};
 use super::{STEP, WIDTH};
 use crate::syntax::tree::{
-    Block, Call, Command, Expr, If, LetValue, Name, Notify, On, OnBlock, OnOption, OnOptionKind, Retry, Stmt, StmtKind,
-    Try, WhenLocked,
+    Answer, Block, Call, Command, Expect, Expr, Fault, FaultAt, Given, If, LetValue, Name, Notify, On, OnBlock,
+    OnOption, OnOptionKind, Ran, Retry, Stmt, StmtKind, Times, Try, WhenLocked,
 };
 use crate::text::Span;
 
@@ -60,7 +61,9 @@ fn has_blocks(kind: &StmtKind) -> bool {
         | StmtKind::For(_)
         | StmtKind::Retry(..)
         | StmtKind::Try(_)
-        | StmtKind::Notify(_) => true,
+        | StmtKind::Notify(_)
+        | StmtKind::Given(_)
+        | StmtKind::Expect(Expect::Order(..)) => true,
         StmtKind::On(_)
         | StmtKind::Let(..)
         | StmtKind::Await(_)
@@ -72,7 +75,10 @@ fn has_blocks(kind: &StmtKind) -> bool {
         | StmtKind::Record(..)
         | StmtKind::Confirm(_)
         | StmtKind::Return(_)
-        | StmtKind::Run(_)
+        | StmtKind::Run(..)
+        | StmtKind::Answer(_)
+        | StmtKind::Fault(_)
+        | StmtKind::Expect(_)
         | StmtKind::KeepOff
         | StmtKind::Bad => false,
     }
@@ -140,10 +146,18 @@ fn kind(writer: &mut Writer<'_>, sep: Sep, indent: usize, blocks: Blocks, kind: 
         StmtKind::Notify(statement) => notify(writer, sep, indent, blocks, statement),
         StmtKind::Return(None) => writer.word(sep, "return"),
         StmtKind::Return(Some(value)) => word_and_value(writer, sep, "return", value),
-        StmtKind::Run(plan) => {
+        StmtKind::Run(plan, whom) => {
             writer.word(sep, "run");
             call(writer, Sep::Space, plan);
+            if let Some(whom) = whom {
+                writer.word(Sep::Space, "for");
+                targets(writer, Sep::Space, whom);
+            }
         }
+        StmtKind::Given(statement) => given(writer, sep, indent, blocks, statement),
+        StmtKind::Answer(statement) => answer(writer, sep, statement),
+        StmtKind::Fault(statement) => fault(writer, sep, statement),
+        StmtKind::Expect(statement) => expect(writer, sep, indent, blocks, statement),
         StmtKind::KeepOff => {
             writer.word(sep, "keep");
             writer.word(Sep::Space, "off");
@@ -350,6 +364,88 @@ fn notify(writer: &mut Writer<'_>, sep: Sep, indent: usize, blocks: Blocks, noti
     }
     open(writer, indent);
     fields(writer, indent, blocks, &notify.fields);
+}
+
+fn given(writer: &mut Writer<'_>, sep: Sep, indent: usize, blocks: Blocks, given: &Given) {
+    writer.word(sep, "given");
+    targets(writer, Sep::Space, &given.targets);
+    if let Some(after) = &given.after {
+        word_and_value(writer, Sep::Space, "after", after);
+    }
+    open(writer, indent);
+    fields(writer, indent, blocks, &given.fields);
+}
+
+fn answer(writer: &mut Writer<'_>, sep: Sep, answer: &Answer) {
+    writer.words(sep, "answer on");
+    targets(writer, Sep::Space, &answer.ran.targets);
+    for (name, value) in &answer.options {
+        writer.copy(Sep::Space, name.span);
+        expr(writer, Sep::Space, value);
+    }
+    writer.word(Sep::Tight, ":");
+    command(writer, Sep::Space, &answer.ran.command);
+}
+
+fn fault(writer: &mut Writer<'_>, sep: Sep, fault: &Fault) {
+    writer.word(sep, "fault");
+    writer.copy(Sep::Space, fault.what.span);
+    writer.word(Sep::Space, "at");
+    if let Some(nth) = &fault.nth {
+        expr(writer, Sep::Space, nth);
+    }
+    match &fault.at {
+        FaultAt::Command(statement) => ran(writer, Sep::Space, statement),
+        FaultAt::Connection(whom) => {
+            writer.word(Sep::Space, "ssh");
+            writer.word(Sep::Tight, "(");
+            targets(writer, Sep::Tight, whom);
+            writer.word(Sep::Tight, ")");
+        }
+    }
+}
+
+fn expect(writer: &mut Writer<'_>, sep: Sep, indent: usize, blocks: Blocks, expect: &Expect) {
+    writer.word(sep, "expect");
+    match expect {
+        Expect::Ended { targets: whom, ending, reason } => {
+            if let Some(whom) = whom {
+                targets(writer, Sep::Space, whom);
+            }
+            writer.copy(Sep::Space, ending.span);
+            if let Some(reason) = reason {
+                expr(writer, Sep::Space, reason);
+            }
+        }
+        Expect::Ran(times, statement) => {
+            match times {
+                Times::Some => {}
+                Times::Never => writer.word(Sep::Space, "never"),
+                Times::Once => writer.word(Sep::Space, "once"),
+                Times::Exactly(count) => {
+                    expr(writer, Sep::Space, count);
+                    writer.word(Sep::Space, "times");
+                }
+            }
+            ran(writer, Sep::Space, statement);
+        }
+        Expect::Order(commands, span) => {
+            writer.words(Sep::Space, "in order");
+            open(writer, indent);
+            braced(writer, indent, blocks, *span, commands, |writer, sep, indent, item| {
+                writer.hang = indent + STEP;
+                ran(writer, sep, item);
+            });
+        }
+        Expect::Holds(condition) => expr(writer, Sep::Space, condition),
+    }
+}
+
+fn ran(writer: &mut Writer<'_>, sep: Sep, ran: &Ran) {
+    writer.word(sep, "on");
+    targets(writer, Sep::Space, &ran.targets);
+    writer.word(Sep::Tight, ":");
+    command(writer, Sep::Space, &ran.command);
 }
 
 /// `name: value` rows behind their `{`: commas between them on one line, none on lines of their own.

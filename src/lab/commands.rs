@@ -106,14 +106,19 @@ impl Lab {
 
     /// What a scene says that a machine answers.
     fn taught(&mut self, host: &str, argv: &[String]) -> Option<Said> {
-        let taught = self.machines.get_mut(host)?.taught.iter_mut().find(|taught| taught.fits(argv))?;
+        let taught = self
+            .machines
+            .get_mut(host)?
+            .taught
+            .iter_mut()
+            .find(|taught| taught.times != Some(0) && taught.to.fits(argv))?;
         taught.times = taught.times.map(|times| times - 1);
         Some(say(taught.takes.max(COMMAND), taught.reply.clone()))
     }
 }
 
 /// The command inside of `timeout 5m …`, `nice -n 10 …`, `env A=b …`.
-fn unwrapped(argv: &[String]) -> Option<Vec<String>> {
+pub(super) fn unwrapped(argv: &[String]) -> Option<Vec<String>> {
     let wrapper = argv.first()?.rsplit('/').next()?;
     let (with_value, arguments): (&[&str], usize) = match wrapper {
         "timeout" => (&["-k", "-s", "--kill-after", "--signal"], 1),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::pattern::Pattern;
 use crate::code::{HostFacts, Role};
 use crate::machine::Reply;
 
@@ -182,12 +183,10 @@ pub struct Machine {
 }
 
 /// What a machine answers to a command.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Taught {
-    /// The command's words with one blank between them, with `*`; or the first line of a script.
-    pub words: String,
-    /// Whether it is a script.
-    pub is_script: bool,
+    /// To what.
+    pub to: Pattern,
     /// How often it is still given; without it, always.
     pub times: Option<u32>,
     /// How long it takes, in milliseconds.

@@ -8,6 +8,7 @@ mod machine;
 mod operations;
 mod others;
 mod packages;
+mod pattern;
 mod qm;
 mod scene;
 mod scripts;
@@ -23,6 +24,8 @@ use crate::machine::{Answer, Claim, Claimed, Effect, EffectId, Greeting, Purpose
 use crate::run::World;
 pub use machine::{Machine, Taught, Unit};
 use operations::Operation;
+pub use pattern::Pattern;
+pub(crate) use pattern::is_like;
 use qm::Call;
 pub use scene::Scene;
 use scene::Setting;
@@ -53,6 +56,8 @@ pub struct Lab {
     tasks: Vec<Task>,
     /// Whether a command that is not known succeeds.
     knows_all: bool,
+    /// What makes times other than usual; 0 leaves them.
+    seed: u64,
     /// The machine of the site that drives the run, and the boot in which it does.
     controller: Option<(String, u32)>,
     /// What the run has claimed.
@@ -154,12 +159,33 @@ impl Lab {
             calls: BTreeMap::new(),
             tasks: Vec::new(),
             knows_all: false,
+            seed: 0,
             controller,
             claims: BTreeSet::new(),
             held: BTreeMap::new(),
             watches: BTreeMap::new(),
             notices: Vec::new(),
         }
+    }
+
+    /// Commands, connections, shutdowns and boots take from half as long as usual to twice as long, by a seed. The
+    /// same seed gives the same times.
+    pub fn vary(&mut self, seed: u64) {
+        self.seed = seed;
+        let names: Vec<String> = self.machines.keys().cloned().collect();
+        for (n, name) in (0..).zip(names) {
+            let Some(machine) = self.machines.get(&name) else { continue };
+            let boots = varied(seed, 2 * n, machine.boot_time());
+            let shuts_down = varied(seed, 2 * n + 1, machine.shutdown_takes);
+            if let Some(machine) = self.machines.get_mut(&name) {
+                (machine.boot_takes, machine.shutdown_takes) = (Some(boots), shuts_down);
+            }
+        }
+    }
+
+    /// How long something takes that usually takes so long.
+    fn varied(&self, usual: u64) -> u64 {
+        varied(self.seed, self.order ^ self.now << 20, usual)
     }
 
     /// A machine of the site, to make it other than well.
@@ -331,10 +357,12 @@ impl Lab {
         match self.machines.get(host) {
             None => (0, Err(unreachable("the lab has no such host"))),
             Some(machine) if !machine.running => (NO_ANSWER, Err(unreachable("no answer; it may be off"))),
-            Some(machine) if !machine.ssh => (CONNECT, Err(unreachable("connection refused; it may be starting"))),
+            Some(machine) if !machine.ssh => {
+                (self.varied(CONNECT), Err(unreachable("connection refused; it may be starting")))
+            }
             Some(machine) => {
                 let uptime = self.now.saturating_sub(machine.booted_at) + machine.uptime_before;
-                (CONNECT, Ok(Greeting { boot_id: machine.boot_id(), uptime }))
+                (self.varied(CONNECT), Ok(Greeting { boot_id: machine.boot_id(), uptime }))
             }
         }
     }
@@ -386,7 +414,8 @@ impl Lab {
         if let Some(why) = said.not_known.filter(|_| !self.knows_all) {
             return self.at(0, Due::NotKnown(Box::new(caller), why));
         }
-        self.replies(caller, said.takes, said.reply);
+        let takes = self.varied(said.takes);
+        self.replies(caller, takes, said.reply);
     }
 
     /// A command ends in so many milliseconds.
@@ -523,4 +552,17 @@ impl World for Lab {
     fn now(&self) -> u64 {
         self.now
     }
+}
+
+/// A time between half of the usual and twice that; the usual one without a seed.
+fn varied(seed: u64, n: u64, usual: u64) -> u64 {
+    if seed == 0 {
+        return usual;
+    }
+    // splitmix64
+    let mut mixed = seed.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^= mixed >> 31;
+    usual / 2 + (usual * 3 / 2) * (mixed % 1024) / 1023
 }

@@ -63,7 +63,9 @@ impl Lab {
                 say(PLAN, out(&rows.join("\n")))
             }
             "upgrade" | "dist-upgrade" | "full-upgrade" => {
-                let (added, kernel) = (u32::from(machine.new_kernel.is_some()), machine.new_kernel.take());
+                // It is one of those that an upgrade replaces.
+                let kernel = machine.new_kernel.take().filter(|_| upgrades > 0);
+                let added = u32::from(kernel.is_some());
                 machine.upgrades = 0;
                 machine.free = machine.free.saturating_sub(u64::from(upgrades) * INSTALLED);
                 machine.cached += u64::from(upgrades) * SIZE / 1024;

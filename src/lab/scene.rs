@@ -6,9 +6,11 @@ use std::ops::Range;
 
 use serde::Deserialize;
 use serde::de::Error as _;
+use serde_json::Value as Json;
 use toml::Spanned;
 
 use super::machine::{Machine, Taught};
+use super::pattern::Pattern;
 use super::{Due, Lab};
 use crate::code::{Type, Value, from_json};
 use crate::machine::Reply;
@@ -201,8 +203,10 @@ impl Lab {
                 let Some(machine) = self.machines.get_mut(&host) else { continue };
                 let (code, stdout, stderr) = (answer.code, answer.stdout.clone(), answer.stderr.clone());
                 machine.taught.push(Taught {
-                    words: answer.command.clone().or(answer.script.clone()).unwrap_or_default(),
-                    is_script: answer.script.is_some(),
+                    to: match (&answer.command, &answer.script) {
+                        (Some(words), _) => Pattern::Words(words.clone()),
+                        (None, script) => Pattern::Script(script.clone().unwrap_or_default()),
+                    },
                     times: answer.times,
                     takes: answer.takes.0,
                     reply: Reply { code, stdout, stderr, ..Reply::default() },
@@ -213,6 +217,47 @@ impl Lab {
             for host in hosts(event.on.get_ref()) {
                 self.at(event.at.0, Due::Set(host, Box::new(event.set.clone())));
             }
+        }
+    }
+
+    /// Machines are so from some time on, in milliseconds from now: settings by their names in a test.
+    ///
+    /// # Errors
+    /// Which setting is none, and why.
+    pub fn given(&mut self, hosts: &[String], after: u64, settings: &[(String, Json)]) -> Result<(), String> {
+        let mut map = serde_json::Map::new();
+        let mut services = serde_json::Map::new();
+        for (name, value) in settings {
+            match (name.strip_suffix("_services"), value) {
+                (Some(how), Json::Array(names)) => {
+                    let names = names.iter().filter_map(Json::as_str);
+                    services.extend(names.map(|name| (name.to_string(), how.into())));
+                }
+                _ => {
+                    map.insert(name.replace('_', "-"), value.clone());
+                }
+            }
+        }
+        if !services.is_empty() {
+            map.insert("services".to_string(), Json::Object(services));
+        }
+        let setting: Setting = serde_json::from_value(Json::Object(map)).map_err(|error| error.to_string())?;
+        for host in hosts {
+            match after {
+                0 => self.set_machine(host, &setting),
+                _ => self.at(after, Due::Set(host.clone(), Box::new(setting.clone()))),
+            }
+        }
+        Ok(())
+    }
+
+    /// What machines answer to a command, before what scenes say and behind what was taught so before.
+    pub fn teach(&mut self, hosts: &[String], taught: &Taught) {
+        for host in hosts {
+            let Some(machine) = self.machines.get_mut(host) else { continue };
+            let own = machine.taught.iter().take_while(|known| matches!(known.to, Pattern::InOrder(_)));
+            let at = own.count();
+            machine.taught.insert(at, taught.clone());
         }
     }
 
@@ -268,7 +313,8 @@ impl Setting {
             machine.package_lock = Some(("apt.systemd.daily".to_string(), now + time.0));
         }
         for (name, service) in self.services.iter().flatten() {
-            let unit = machine.services.entry(name.clone()).or_default();
+            let name = name.strip_suffix(".service").unwrap_or(name);
+            let unit = machine.services.entry(name.to_string()).or_default();
             (unit.active, unit.enabled, unit.starts) = match service {
                 Service::Running => (true, true, true),
                 Service::Stopped => (false, true, true),
@@ -325,42 +371,4 @@ impl<'de> Deserialize<'de> for Release {
             }
         }
     }
-}
-
-impl Taught {
-    /// Whether this is the answer to a command, and is not used up.
-    pub(super) fn fits(&self, argv: &[String]) -> bool {
-        if self.times == Some(0) {
-            return false;
-        }
-        if self.is_script {
-            let is_shell =
-                argv.first().is_some_and(|first| first == "sh") && argv.get(1).is_some_and(|word| word == "-c");
-            let first = argv.get(2).and_then(|script| script.trim_start().lines().next());
-            return is_shell && first.is_some_and(|line| line.trim() == self.words.trim());
-        }
-        let mut wanted = self.words.split(' ').peekable();
-        for word in argv {
-            match wanted.next() {
-                Some("*") if wanted.peek().is_none() => return true,
-                Some(pattern) if like(pattern, word) => {}
-                _ => return false,
-            }
-        }
-        wanted.next().is_none_or(|rest| rest == "*" && wanted.peek().is_none())
-    }
-}
-
-/// Whether a word is like a pattern, in which `*` stands for anything.
-fn like(pattern: &str, word: &str) -> bool {
-    let mut pieces = pattern.split('*');
-    let Some(mut rest) = pieces.next().and_then(|first| word.strip_prefix(first)) else { return false };
-    let mut last = None;
-    for piece in pieces {
-        last = Some(piece);
-        let Some(at) = rest.find(piece) else { return false };
-        rest = &rest[at + piece.len()..];
-    }
-    // Behind the last `*` stands how the word ends.
-    last.map_or(rest.is_empty(), |last| word.ends_with(last))
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::eval::about;
-use crate::code::{Effect as Kind, Failed, SecretSource};
+use crate::code::{Effect as Kind, Failed, SecretSource, StageKind};
 
 /// The number of an effect within a run, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -441,6 +441,25 @@ pub enum NoteKind {
         /// What, and who is to blame.
         failed: Failed,
     },
+    /// A test says something to the lab, or what it expects.
+    Cue(Box<Cue>),
     /// The end for this target.
     Finished(Ending),
+}
+
+/// A statement of a test, with its values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cue {
+    /// Which.
+    pub kind: StageKind,
+    /// As it is written, its first line.
+    pub text: String,
+    /// `file:line`.
+    pub place: String,
+    /// About whom.
+    pub hosts: Vec<String>,
+    /// Commands: each on one of some hosts, by words that it has in this order.
+    pub commands: Vec<(Vec<String>, Vec<String>)>,
+    /// Settings, options, and what is compared; durations as `90000ms`, sizes as `512KiB`.
+    pub values: Vec<(String, serde_json::Value)>,
 }

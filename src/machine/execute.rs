@@ -298,6 +298,7 @@ impl State {
                 let guest = self.host_of(i, guest)?;
                 self.verified(i, &guest, out);
             }
+            I::Stage(stage) => self.cue(i, stage, out)?,
         }
         Ok(())
     }

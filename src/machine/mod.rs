@@ -4,6 +4,7 @@
 mod answers;
 mod claims;
 mod commands;
+mod cues;
 mod eval;
 mod event;
 mod execute;
@@ -20,7 +21,7 @@ mod watches;
 use crate::code::{Code, Expr, Value};
 pub use commands::{words, words_of};
 pub use event::{
-    Answer, Claim, Claimed, Datum, Effect, EffectId, Ending, Event, Greeting, Note, NoteKind, Operation, Purpose,
+    Answer, Claim, Claimed, Cue, Datum, Effect, EffectId, Ending, Event, Greeting, Note, NoteKind, Operation, Purpose,
     Reply, Run, Trouble, WATCH_GRACE, WATCH_LATE, WATCH_LONGEST, WATCHER, Watch, short,
 };
 pub use state::{Facts, GuestState, State};

@@ -117,7 +117,7 @@ impl State {
         self.places_changed = true;
         let run = self.runs.len();
         let first = self.fibers.len();
-        let before = self.runs.iter().filter(|run| run.plan == plan).count();
+        let before = self.runs.iter().filter(|run| self.code.plans[run.plan].name == header.name).count();
         let name = if before == 0 { header.name.clone() } else { format!("{} ({})", header.name, before + 1) };
         let own = [name.clone()];
         let hosts: &[String] = if header.is_site { &own } else { &header.targets };
@@ -227,8 +227,10 @@ impl State {
         }
     }
 
+    /// Whoever was not begun is as it was.
     fn ended_badly(&self, i: usize) -> bool {
-        self.fibers[i].ended.as_ref().is_some_and(|ending| !ending.is_good())
+        let bad = |ending: &Ending| !ending.is_good() && !matches!(ending, Ending::NotBegun(_));
+        self.fibers[i].ended.as_ref().is_some_and(bad)
     }
 
     fn give_up(&mut self, i: usize, why: String, out: &mut Stepped) {
@@ -263,8 +265,7 @@ impl State {
         let schedule = &header.schedule;
         let under_way = |i: &usize| self.fibers[*i].begun && self.fibers[*i].ended.is_none();
         // A guest that did not end well keeps its place: what was not to be down together is not made so.
-        let holds_place =
-            |i: &usize| self.fibers[*i].begun && !self.fibers[*i].ended.as_ref().is_some_and(Ending::is_good);
+        let holds_place = |i: &usize| under_way(i) || self.ended_badly(*i);
         if !schedule.whole_batches {
             let limit = schedule.batches.first().map_or(1, |share| share.of(end - first));
             if (first..end).filter(under_way).count() >= limit {

@@ -281,7 +281,8 @@ impl View<'_> {
             | I::FailAs(_)
             | I::JumpIfFailing(_)
             | I::Settled(_)
-            | I::Verified(_) => {}
+            | I::Verified(_)
+            | I::Stage(_) => {}
         }
     }
 

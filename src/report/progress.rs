@@ -18,7 +18,7 @@ pub fn line(note: &Note, width: usize) -> Option<String> {
         NoteKind::Ended { code, good: true, took, .. } => format!("  ended with {code} after {}", time(*took)),
         NoteKind::Ended { code, took, said, .. } => format!("  ended with {code} after {}: {said}", time(*took)),
         NoteKind::Guarded { guard, seen } => format!("✓ {guard}: {seen}"),
-        NoteKind::Waiting { .. } => return None,
+        NoteKind::Waiting { .. } | NoteKind::Cue(_) => return None,
         NoteKind::Proven { text, evidence, took } if *took > 0 => {
             let evidence = if evidence.is_empty() { String::new() } else { format!(": {evidence}") };
             format!("✓ {text}{evidence} ({})", time(*took))

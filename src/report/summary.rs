@@ -69,6 +69,7 @@ impl Summary {
             | NoteKind::Proven { .. }
             | NoteKind::Notified { .. }
             | NoteKind::Objected { .. }
+            | NoteKind::Cue(_)
             | NoteKind::Again(_) => {}
         }
     }

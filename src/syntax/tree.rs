@@ -9,12 +9,14 @@ mod expressions;
 mod items;
 mod signatures;
 mod statements;
+mod tests;
 
 pub use commands::*;
 pub use expressions::*;
 pub use items::*;
 pub use signatures::*;
 pub use statements::*;
+pub use tests::*;
 
 use crate::text::Span;
 

@@ -90,12 +90,16 @@ fn in_words(rule: Rule) -> Option<String> {
         Rule::need => "a variable",
         Rule::r#type | Rule::type_literals | Rule::type_list | Rule::type_name => "a type",
         Rule::targets | Rule::target_list | Rule::target => "a host or a group",
-        Rule::block | Rule::fields | Rule::command_block | Rule::sig_block | Rule::driver_block => "`{`",
+        Rule::block | Rule::order_block | Rule::fields | Rule::command_block | Rule::sig_block | Rule::driver_block => {
+            "`{`"
+        }
         Rule::call | Rule::call_path => "a call",
         Rule::colon => "`:`",
         Rule::option => "an option",
         Rule::user => "a user",
         Rule::guard => "a guard",
+        Rule::ending => "how it ended (`done`, `skipped`, `failed`, `unreachable`, `refused`, `unknown`, `not begun`)",
+        Rule::answer_key => "`code`, `stdout`, `stderr`, `takes` or `times`",
         Rule::command | Rule::word => "a command",
         Rule::expr | Rule::operand | Rule::arg | Rule::list => "a value",
         Rule::number => "a number",
@@ -114,6 +118,7 @@ fn in_words(rule: Rule) -> Option<String> {
         Rule::kw_accept => "`accept`",
         Rule::kw_after => "`after`",
         Rule::kw_and => "`and`",
+        Rule::kw_answer => "`answer`",
         Rule::kw_any => "`any`",
         Rule::kw_as => "`as`",
         Rule::kw_at => "`at`",
@@ -128,12 +133,15 @@ fn in_words(rule: Rule) -> Option<String> {
         Rule::kw_env => "`env`",
         Rule::kw_every => "`every`",
         Rule::kw_except => "`except`",
+        Rule::kw_expect => "`expect`",
         Rule::kw_fail => "`fail`",
         Rule::kw_failure => "`failure`",
         Rule::kw_failures => "`failures`",
         Rule::kw_false => "`false`",
+        Rule::kw_fault => "`fault`",
         Rule::kw_finally => "`finally`",
         Rule::kw_for => "`for`",
+        Rule::kw_given => "`given`",
         Rule::kw_has => "`has`",
         Rule::kw_hypervisor => "`hypervisor`",
         Rule::kw_identity => "`identity`",
@@ -153,6 +161,7 @@ fn in_words(rule: Rule) -> Option<String> {
         Rule::kw_once => "`once`",
         Rule::kw_one => "`one`",
         Rule::kw_options => "`options`",
+        Rule::kw_order => "`order`",
         Rule::kw_per => "`per`",
         Rule::kw_plan => "`plan`",
         Rule::kw_probe => "`probe`",
@@ -168,6 +177,7 @@ fn in_words(rule: Rule) -> Option<String> {
         Rule::kw_stdin => "`stdin`",
         Rule::kw_stop => "`stop`",
         Rule::kw_task => "`task`",
+        Rule::kw_times => "`times`",
         Rule::kw_time => "`time`",
         Rule::kw_together => "`together`",
         Rule::kw_true => "`true`",
@@ -226,6 +236,21 @@ fn in_words(rule: Rule) -> Option<String> {
         | Rule::target_parens
         | Rule::task
         | Rule::probe
+        | Rule::test
+        | Rule::kw_test
+        | Rule::staged
+        | Rule::given
+        | Rule::answer
+        | Rule::answer_option
+        | Rule::fault
+        | Rule::connection
+        | Rule::expect
+        | Rule::expect_order
+        | Rule::expect_ran
+        | Rule::expect_end
+        | Rule::ran
+        | Rule::lone_staged
+        | Rule::lone_test
         | Rule::statement
         | Rule::worded
         | Rule::junk_head

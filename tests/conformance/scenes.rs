@@ -1,6 +1,6 @@
 //! What the recordings do not show: how the guests were, and what was done between the calls.
 
-use hostler::lab::Taught;
+use hostler::lab::{Pattern, Taught};
 use hostler::machine::Reply;
 use serde_json::json;
 
@@ -279,7 +279,7 @@ fn guest(bench: &mut Bench) {
         [("echo_hi", 127, "", "sh: echo_hi: not found\n"), ("echo out; echo err >&2; exit 7", 7, "out\n", "err\n")]
     {
         let reply = Reply { code, stdout: stdout.to_string(), stderr: stderr.to_string(), ..Reply::default() };
-        vm.taught.push(Taught { words: script.to_string(), is_script: true, times: None, takes: 100, reply });
+        vm.taught.push(Taught { to: Pattern::Script(script.to_string()), times: None, takes: 100, reply });
     }
 }
 

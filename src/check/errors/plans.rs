@@ -40,8 +40,9 @@ pub(in crate::check) fn which_plan(span: Span, names: &[String]) -> Diagnostic {
         .help(format!("say which: `--plan {}`", names.first().map_or("NAME", String::as_str)))
 }
 
-pub(in crate::check) fn nothing_to_run(span: Span) -> Diagnostic {
-    Diagnostic::error("run/nothing", span, "there is no plan and no statement in this file")
+pub(in crate::check) fn nothing_to_run(span: Span, has_tests: bool) -> Diagnostic {
+    let nothing = Diagnostic::error("run/nothing", span, "there is no plan and no statement in this file");
+    if has_tests { nothing.help("`hostler test` runs its tests") } else { nothing }
 }
 
 pub(in crate::check) fn bad_pattern(what: &str, why: &str) -> Diagnostic {

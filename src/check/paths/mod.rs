@@ -222,7 +222,7 @@ impl Walk<'_> {
                 Flow { next: from.map(path::Path::wait), failed, ..Flow::default() }
             }
             StepKind::Notify(..) => Flow { next: from, ..Flow::default() },
-            StepKind::RunPlan(..) => {
+            StepKind::RunPlan(..) | StepKind::Rehearse(..) | StepKind::Stage(_) => {
                 let after = from.map(|path| path.disprove(None));
                 Flow { next: after.clone(), failed: after, ..Flow::default() }
             }

@@ -142,7 +142,7 @@ impl Builder<'_> {
         args
     }
 
-    fn primary(&mut self, pair: Pair<'_>) -> Expr {
+    pub(super) fn primary(&mut self, pair: Pair<'_>) -> Expr {
         let span = self.at(start(&pair), end(&pair));
         let kind = match pair.as_rule() {
             Rule::long => ExprKind::Raw { text: long_text(&pair), long: true },

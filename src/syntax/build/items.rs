@@ -38,6 +38,7 @@ impl Builder<'_> {
             Rule::probe => Some(Item::Probe(self.probe(pair))),
             Rule::command_decl => Some(Item::Command(self.command_decl(pair))),
             Rule::driver => Some(Item::Driver(self.driver(pair))),
+            Rule::test => Some(Item::Test(self.test(pair))),
             Rule::statement => Some(Item::Statement(self.statement(pair))),
             _ => None,
         }
@@ -159,7 +160,7 @@ impl Builder<'_> {
     }
 
     /// The block of an item, or the report that there is none; and of what stands behind it.
-    fn body(
+    pub(super) fn body(
         &mut self,
         body: Option<Block>,
         rest: Option<Pair<'_>>,
@@ -420,7 +421,7 @@ impl Builder<'_> {
 
     pub(super) fn targets(&mut self, pair: Pair<'_>) -> Targets {
         let span = self.span(&pair);
-        let mut targets = Targets { any: Vec::new(), and: Vec::new(), except: Vec::new(), span };
+        let mut targets = Targets::nobody(span);
         for part in children(pair) {
             match part.as_rule() {
                 Rule::target_list => targets.any = self.target_list(part),
@@ -443,7 +444,7 @@ impl Builder<'_> {
             Rule::target_parens => {
                 let span = self.span(&pair);
                 let inner = children(pair).next().map(|targets| self.targets(targets));
-                let empty = || Targets { any: Vec::new(), and: Vec::new(), except: Vec::new(), span };
+                let empty = || Targets::nobody(span);
                 TargetTerm::Parens(Box::new(inner.unwrap_or_else(empty)))
             }
             Rule::target_host | Rule::target_group => {

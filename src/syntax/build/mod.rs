@@ -10,6 +10,7 @@ mod items;
 mod signatures;
 mod statements;
 mod strings;
+mod tests;
 
 use std::collections::BTreeSet;
 

@@ -4,7 +4,7 @@ use super::commands::OnForm;
 use super::{Builder, Pair, children, end, has, start};
 use crate::syntax::errors;
 use crate::syntax::grammar::Rule;
-use crate::syntax::tree::{Await, Block, Call, Expr, ExprKind, LetValue, Notify, Require, Stmt, StmtKind};
+use crate::syntax::tree::{Await, Block, Call, Expr, ExprKind, LetValue, Name, Notify, Require, Stmt, StmtKind};
 
 impl Builder<'_> {
     /// `{ … }`
@@ -73,8 +73,10 @@ impl Builder<'_> {
             }
             Rule::run => {
                 let span = self.span(&pair);
+                let targets = children(pair.clone()).find(|part| part.as_rule() == Rule::targets);
+                let targets = targets.map(|targets| self.targets(targets));
                 match self.call_of(pair) {
-                    Some(call) => StmtKind::Run(call),
+                    Some(call) => StmtKind::Run(call, targets),
                     None => {
                         let (token_span, token) = self.token((span.end - self.base) as usize);
                         self.report(errors::incomplete(
@@ -98,6 +100,7 @@ impl Builder<'_> {
                 }
             }
             Rule::call => self.call_of(pair).map_or(StmtKind::Bad, StmtKind::Call),
+            Rule::given | Rule::answer | Rule::fault | Rule::expect => self.staged(pair),
             Rule::misplaced | Rule::misplaced_command => {
                 let (span, word) = self.token(start(&pair));
                 self.report(errors::misplaced(span, &word));
@@ -266,14 +269,7 @@ impl Builder<'_> {
             match part.as_rule() {
                 Rule::place_name => channel = Some(self.name(&part)),
                 Rule::expr => subject = Some(self.expr(part)),
-                Rule::fields => {
-                    for field in children(part) {
-                        let mut pieces = children(field);
-                        if let Some((name, value)) = pieces.next().zip(pieces.next()) {
-                            fields.push((self.name(&name), self.expr(value)));
-                        }
-                    }
-                }
+                Rule::fields => fields = self.fields(part),
                 Rule::bad_notify => bad = Some(part),
                 _ => {}
             }
@@ -289,13 +285,27 @@ impl Builder<'_> {
         }
     }
 
+    /// `{ name: value, … }`
+    pub(super) fn fields(&mut self, pair: Pair<'_>) -> Vec<(Name, Expr)> {
+        let mut fields = Vec::new();
+        for field in children(pair) {
+            let mut pieces = children(field);
+            if let Some((name, value)) = pieces.next().zip(pieces.next()) {
+                fields.push((self.name(&name), self.expr(value)));
+            }
+        }
+        fields
+    }
+
     /// A statement of which not even the first word is known.
     fn unreadable(&mut self, trailing: Pair<'_>) {
         let from = start(&trailing);
         let to = self.first_piece(&trailing);
         let (span, token) = self.token(from);
         let line = self.between(from, to).to_string();
-        self.report(errors::bad_statement(span, &token, &line));
+        if !self.puzzled_in_test(&token, from, self.trimmed(from, end(&trailing))) {
+            self.report(errors::bad_statement(span, &token, &line));
+        }
         self.blocks_of(trailing);
     }
 

@@ -39,6 +39,17 @@ pub(in crate::syntax) fn bad_statement(span: Span, token: &str, line: &str) -> D
     }
 }
 
+/// What a statement of a test looks like.
+pub(in crate::syntax) fn staged_example(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "given" => "given web { obeys: false }",
+        "answer" => "answer on web stdout \"ok\": backupctl status",
+        "fault" => "fault \"killed\" at on pve: qm reboot 101",
+        "expect" => "expect web done` or `expect once on pve: qm reboot 101",
+        _ => return None,
+    })
+}
+
 /// Programs of hypervisors; every other is more likely meant for the guest.
 const OF_HYPERVISORS: [&str; 10] =
     ["qm", "pct", "pvesh", "pvesm", "pvecm", "ha-manager", "vzdump", "qmrestore", "virsh", "virt-install"];

@@ -1,6 +1,6 @@
 //! What stands at the top level.
 
-use super::{Block, CommandDecl, Expr, Name, Stmt};
+use super::{Block, CommandDecl, Expr, Name, Stmt, Test};
 use crate::text::Span;
 
 /// What stands at the top level.
@@ -18,6 +18,8 @@ pub enum Item {
     Command(CommandDecl),
     /// `driver proxmox …`
     Driver(DriverDecl),
+    /// `test "…" { … }`
+    Test(Test),
     /// A statement of a script.
     Statement(Stmt),
 }
@@ -72,6 +74,13 @@ pub struct Targets {
     pub except: Vec<Vec<TargetTerm>>,
     /// All of it.
     pub span: Span,
+}
+
+impl Targets {
+    /// Nobody, at a place.
+    pub fn nobody(span: Span) -> Targets {
+        Targets { any: Vec::new(), and: Vec::new(), except: Vec::new(), span }
+    }
 }
 
 /// One name or parenthesis in targets.

@@ -1,6 +1,6 @@
 //! Statements and blocks.
 
-use super::{Arg, Expr, Name, On, OnBlock};
+use super::{Answer, Arg, Expect, Expr, Fault, Given, Name, On, OnBlock, Targets};
 use crate::text::Span;
 
 /// `{ … }`
@@ -58,10 +58,18 @@ pub enum StmtKind {
     Confirm(Expr),
     /// `return expr`
     Return(Option<Expr>),
-    /// `run other_plan(args)`
-    Run(Call),
+    /// `run other_plan(args)`, in a test also `for TARGETS`
+    Run(Call, Option<Targets>),
     /// `keep off`
     KeepOff,
+    /// `given web { obeys: false }`
+    Given(Given),
+    /// `answer on pbs: backupctl run`
+    Answer(Answer),
+    /// `fault "killed" at on pve: qm reboot 101`
+    Fault(Fault),
+    /// `expect …`
+    Expect(Expect),
     /// Could not be read; reported.
     Bad,
 }

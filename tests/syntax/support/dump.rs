@@ -122,6 +122,14 @@ impl Dump {
                     }
                 });
             }
+            Item::Test(test) => {
+                self.saw("test", test.span);
+                self.doc(&test.doc);
+                let name = self.name(&test.name);
+                let at = self.parts(&[("at", &test.at)]);
+                self.line(&format!("test {name:?}{at}"));
+                self.block(&test.body);
+            }
             Item::Statement(statement) => self.statement(statement),
         }
     }
@@ -309,13 +317,80 @@ impl Dump {
             }
             StmtKind::Return(None) => self.line("return"),
             StmtKind::Return(Some(value)) => self.said("return", value),
-            StmtKind::Run(call) => {
+            StmtKind::Run(call, whom) => {
                 let call = self.call(call);
-                self.line(&format!("run {call}"));
+                let whom = whom.as_ref().map(|whom| format!(" for {}", self.targets(whom))).unwrap_or_default();
+                self.line(&format!("run {call}{whom}"));
             }
+            StmtKind::Given(given) => {
+                let targets = self.targets(&given.targets);
+                let after = self.parts(&[("after", &given.after)]);
+                self.line(&format!("given {targets}{after}"));
+                self.inside(|dump| {
+                    for (name, value) in &given.fields {
+                        let (name, value) = (dump.name(name), dump.expr(value));
+                        dump.line(&format!("{name}: {value}"));
+                    }
+                });
+            }
+            StmtKind::Answer(answer) => {
+                let mut options = String::new();
+                for (name, value) in &answer.options {
+                    options.push_str(&format!(" {} {}", self.name(name), self.expr(value)));
+                }
+                let ran = self.ran(&answer.ran);
+                self.line(&format!("answer{options} {ran}"));
+            }
+            StmtKind::Fault(fault) => {
+                let what = self.name(&fault.what);
+                let nth = fault.nth.as_ref().map(|nth| format!(" {}", self.expr(nth))).unwrap_or_default();
+                let at = match &fault.at {
+                    FaultAt::Command(ran) => self.ran(ran),
+                    FaultAt::Connection(targets) => format!("ssh {}", self.targets(targets)),
+                };
+                self.line(&format!("fault {what:?} at{nth} {at}"));
+            }
+            StmtKind::Expect(expect) => self.expect(expect),
             StmtKind::KeepOff => self.line("keep off"),
             StmtKind::Bad => self.line("BAD"),
         }
+    }
+
+    fn expect(&mut self, expect: &Expect) {
+        match expect {
+            Expect::Ended { targets, ending, reason } => {
+                let targets = targets.as_ref().map_or("all".to_string(), |targets| self.targets(targets));
+                let reason = reason.as_ref().map(|reason| format!(" {}", self.expr(reason))).unwrap_or_default();
+                let ending = self.name(ending);
+                self.line(&format!("expect {targets} ended {ending}{reason}"));
+            }
+            Expect::Ran(times, ran) => {
+                let times = match times {
+                    Times::Some => "some".to_string(),
+                    Times::Never => "never".to_string(),
+                    Times::Once => "once".to_string(),
+                    Times::Exactly(count) => self.expr(count),
+                };
+                let ran = self.ran(ran);
+                self.line(&format!("expect {times} {ran}"));
+            }
+            Expect::Order(list, span) => {
+                self.saw("block", *span);
+                self.line("expect in order");
+                self.inside(|dump| {
+                    for ran in list {
+                        let ran = dump.ran(ran);
+                        dump.line(&ran);
+                    }
+                });
+            }
+            Expect::Holds(condition) => self.said("expect", condition),
+        }
+    }
+
+    fn ran(&mut self, ran: &Ran) -> String {
+        self.saw("ran", ran.span);
+        format!("on {}: {}", self.targets(&ran.targets), self.command(&ran.command))
     }
 
     fn said(&mut self, word: &str, said: &Expr) {

@@ -224,6 +224,32 @@ fn statement() -> impl Strategy<Value = String> + Clone {
     })
 }
 
+/// A statement of a test.
+fn staged() -> impl Strategy<Value = String> + Clone {
+    let ran = (one_of(&["web", "a·,⏎b␣except␣c", "my-host"]), command())
+        .prop_map(|(targets, command)| format!("on␣{targets}·:·{command}"));
+    let many = proptest::collection::vec(ran.clone(), 0..3).prop_map(|list| format!("{{◇{}◇}}", list.join("¶")));
+    let answers = (one_of(&["", "␣code␣3", "␣stdout␣\"a\"␣takes␣5m␣times␣2"]), command());
+    prop_oneof![
+        (expr(), perhaps(one_of(&["␣after␣5m"])))
+            .prop_map(|(a, after)| format!("given␣web·,⏎db{after}␣{{⏎obeys·:␣false·,⏎lock:␣{a}⏎}}")),
+        expr().prop_map(|a| format!("given␣web␣{{\n name·:␣{a}\n\n b: 1 # in fields\n}}")),
+        answers.prop_map(|(options, command)| format!("answer␣on␣web{options}·:·{command}")),
+        ran.clone().prop_map(|ran| format!("fault␣\"killed\"␣at␣{ran}")),
+        ran.clone().prop_map(|ran| format!("fault␣'hangs'␣at␣2␣{ran}")),
+        one_of(&[
+            "fault␣\"unreachable\"␣at␣ssh(web)",
+            "expect␣done",
+            "expect␣a·,⏎b␣not␣begun",
+            "run␣p()␣for␣a␣except␣b"
+        ]),
+        one_of(&["expect␣web␣refused␣\"is locked\"", "expect␣all␣failed␣$x"]),
+        (one_of(&["", "never␣", "once␣", "3␣times␣"]), ran).prop_map(|(times, ran)| format!("expect␣{times}{ran}")),
+        many.prop_map(|many| format!("expect␣in␣order␣{many}")),
+        condition().prop_map(|condition| format!("expect␣{condition}")),
+    ]
+}
+
 fn script() -> impl Strategy<Value = String> {
     let head = one_of(&["", "edition␣2026¶", "edition␣2026¶use␣std.apt¶use␣./lib/dns␣as␣d¶"]);
     (head, proptest::collection::vec(statement(), 0..6)).prop_map(|(head, list)| format!("{head}{}", list.join("¶")))
@@ -271,7 +297,11 @@ fn plans() -> impl Strategy<Value = String> {
         .prop_map(|(head, lines)| format!("{head}␣{lines}"));
     let driver = (task.clone(), probe.clone())
         .prop_map(|(task, probe)| format!("driver␣d␣{{◇identity␣v·:·VmId¶script␣look␣'''\n  x\n'''¶{task}¶{probe}◇}}"));
-    let item = Union::new([plan.boxed(), task.boxed(), probe.boxed(), declaration.boxed(), driver.boxed()]);
+    let staged = proptest::collection::vec(staged(), 0..4).prop_map(|list| format!("{{◇{}◇}}", list.join("¶")));
+    let test = (one_of(&["test␣\"a  b\"", "test␣'c'␣at␣\"2026-01-03 22:00\""]), staged)
+        .prop_map(|(head, body)| format!("{head}␣⏎{body}"));
+    let item =
+        Union::new([plan.boxed(), task.boxed(), probe.boxed(), declaration.boxed(), driver.boxed(), test.boxed()]);
     let doc = one_of(&["", "## Says what it is.\n", "# one\n\n## two\n## three\n"]);
     let item = (doc, item).prop_map(|(doc, item)| doc + &item);
     proptest::collection::vec(item, 1..4).prop_map(|items| items.join("¶\n"))

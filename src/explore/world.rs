@@ -1,0 +1,140 @@
+//! A run and its site at a moment.
+
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash};
+use std::sync::Arc;
+
+use super::rules::Watched;
+use crate::code::Code;
+use crate::lab::Lab;
+use crate::machine::{Answer, Effect, EffectId, Ending, Event, Note};
+use crate::report::clock;
+use crate::run::{Replay, World as _};
+
+/// A run and its site at a moment.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(super) lab: Lab,
+    pub(super) replay: Replay,
+    /// What was asked for and is not begun.
+    pub(super) queue: VecDeque<(EffectId, Effect)>,
+    /// How many more things go wrong.
+    pub(super) faults: u32,
+    /// How many effects were begun at which something could go wrong.
+    pub(super) effects: u64,
+    pub(super) watched: Watched,
+    pub(super) told: Vec<Told>,
+    pub(super) digest: DefaultHasher,
+}
+
+/// A line of what happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    /// What the run tells.
+    Note(Note),
+    /// What goes wrong, and when.
+    Fault(u64, String),
+}
+
+impl Told {
+    /// What went wrong, as a line; nothing for a note, which has lines of its own.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Told::Fault(at, text) => format!("{:>7}  ⚡ {text}", clock(*at)),
+            Told::Note(_) => String::new(),
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn begin(code: &Arc<Code>, lab: Lab, windows: Vec<Vec<(i64, i64)>>, faults: u32) -> World {
+        let watched = Watched::of(&lab);
+        let mut world = World {
+            lab,
+            replay: Replay::new(code.clone()),
+            queue: VecDeque::new(),
+            faults,
+            effects: 0,
+            watched,
+            told: Vec::new(),
+            digest: DefaultHasher::new(),
+        };
+        world.take(Event::Begin { windows });
+        world
+    }
+
+    fn take(&mut self, event: Event) {
+        format!("{event:?}").hash(&mut self.digest);
+        let stepped = self.replay.step(event);
+        for note in stepped.notes {
+            self.watched.note(&note, &self.lab);
+            self.told.push(Told::Note(note));
+        }
+        self.queue.extend(stepped.effects);
+    }
+
+    /// What was asked for and is to begin next.
+    pub(crate) fn asked(&mut self) -> Option<(EffectId, Effect)> {
+        self.queue.pop_front()
+    }
+
+    /// Whose effect that is.
+    pub(crate) fn who_waits(&self, id: EffectId) -> Option<String> {
+        self.replay.state().who_waits(id).map(str::to_string)
+    }
+
+    /// An effect begins, and nothing goes wrong with it.
+    pub(crate) fn begin_effect(&mut self, id: EffectId, effect: Effect, who: Option<&str>) {
+        self.watched.begins(&effect, who, &self.lab, self.replay.state());
+        self.lab.begin(id, effect);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.replay.state().is_over()
+    }
+
+    /// The next thing happens; whether there is one. Where the machine that drives the run went down, another process
+    /// goes on after its boot.
+    pub(crate) fn turns(&mut self) -> bool {
+        match self.lab.next_answer() {
+            Some(answer) => self.answered(answer),
+            None if self.lab.controller_is_down() && self.lab.controller_boots() => self.resume(),
+            None => return false,
+        }
+        true
+    }
+
+    pub(crate) fn told(&self) -> &[Told] {
+        &self.told
+    }
+
+    pub(crate) fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
+    pub(crate) fn lab_mut(&mut self) -> &mut Lab {
+        &mut self.lab
+    }
+
+    pub(crate) fn lab_now(&self) -> u64 {
+        self.lab.now()
+    }
+
+    fn answered(&mut self, (at, id, answer): (u64, EffectId, Answer)) {
+        if let Some(answer) = self.replay.understood(id, answer) {
+            self.take(Event::Result { id, at, answer });
+        }
+    }
+
+    /// Another process goes on with the run.
+    pub(super) fn resume(&mut self) {
+        for (id, effect) in self.replay.open(self.lab.now()) {
+            self.lab.begin_again(id, effect);
+        }
+    }
+
+    pub(crate) fn endings(&self) -> Vec<(String, Option<Ending>)> {
+        let state = self.replay.state();
+        state.endings().map(|(host, ending)| (host.to_string(), ending.cloned())).collect()
+    }
+}
