@@ -9,7 +9,7 @@ use std::process::Command;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Pages with plans.
-const PAGES: [&str; 4] = ["README.md", "docs/language.md", "docs/inventory.md", "docs/running.md"];
+const PAGES: [&str; 5] = ["README.md", "docs/language.md", "docs/inventory.md", "docs/running.md", "docs/testing.md"];
 
 /// The ```plan blocks of a page, each with its line.
 fn plans(text: &str) -> Vec<(usize, String)> {
@@ -43,7 +43,7 @@ fn the_plans_of_the_documentation_check_clean() {
             fs::write(&file, &plan).unwrap();
             let mut check = Command::new(env!("CARGO_BIN_EXE_hostler"));
             check.arg("check").arg(&file).args(["--site", &format!("{ROOT}/tests/examples/site")]);
-            if !plan.lines().any(|line| line.starts_with("plan ")) {
+            if !plan.lines().any(|line| line.starts_with("plan ") || line.starts_with("test ")) {
                 check.args(["--target", "pbs"]);
             }
             let output = check.output().unwrap();

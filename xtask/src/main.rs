@@ -43,6 +43,11 @@ fn test(arguments: &[String]) -> Result<(), String> {
     if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
         command.env("PROPTEST_RNG_SEED", "2026");
     }
+    // Many tests wait for hosts most of their time.
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        command.env("RUST_TEST_THREADS", (2 * cores).to_string());
+    }
     run(&mut command)
 }
 
