@@ -198,10 +198,12 @@ fn what_goes_wrong_goes_wrong_where_it_is_said() {
         "lost after",
         "hangs",
         "power lost",
+        "freezes",
         "agent dies",
         "switched off",
         "killed",
         "killed for 2h",
+        "paused for 2h",
     ] {
         let folder = site(
             &format!("fault_{}", fault.replace(' ', "_")),

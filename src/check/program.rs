@@ -491,6 +491,8 @@ pub enum StageKind {
     },
     /// Commands were run in this order.
     Order,
+    /// No two of some hosts were down at once.
+    Apart,
     /// A condition holds.
     Holds,
 }

@@ -10,18 +10,20 @@ use crate::syntax::tree::{self, Expect, ExprKind, FaultAt, StmtKind, Times, Word
 const CONTROLLER: &str = "controller";
 
 /// What `fault` knows.
-pub(super) const FAULTS: [&str; 11] = [
+pub(super) const FAULTS: [&str; 13] = [
     "fails",
     "unreachable",
     "lost before",
     "lost after",
     "hangs",
     "power lost",
+    "freezes",
     "agent dies",
     "stays down",
     "switched off",
     "killed",
     "killed for 2h",
+    "paused for 2h",
 ];
 
 /// What `given` says of a machine; docs/lab.md has the same with `-` for `_`.
@@ -175,6 +177,10 @@ impl Body<'_, '_> {
             Expect::Order(list, _) => {
                 let commands = list.iter().map(|ran| self.ran(ran)).collect();
                 stage(StageKind::Order, Vec::new(), commands, Vec::new())
+            }
+            Expect::Apart(targets) => {
+                let hosts = self.checker.targets(targets);
+                stage(StageKind::Apart, hosts, Vec::new(), Vec::new())
             }
             Expect::Holds(condition) => {
                 let holds = self.condition(condition);

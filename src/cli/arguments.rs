@@ -305,6 +305,12 @@ pub(crate) struct ProveArguments {
     /// How many worlds are looked at at most
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub(crate) worlds: u64,
+    /// How many worlds more, in which about three things go wrong by chance
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) random: u64,
+    /// What the chance is made of: the same number gives the same worlds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
     /// What is other than well in the lab: `lab/NAME.toml` of the site, or a file; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) scene: Vec<String>,

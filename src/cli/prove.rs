@@ -9,6 +9,7 @@ use super::ready::{Ready, ready};
 use super::scenes::Scenes;
 use super::terminal::Terminal;
 use super::{BROKEN, GOOD, REFUSED, clock, site};
+use crate::code::Code;
 use crate::explore::{Bound, Explored, explore};
 
 /// Most lines of what does not end well by itself.
@@ -45,7 +46,29 @@ fn explored(arguments: &ProveArguments, ready: &Ready, scenes: &Scenes) -> Resul
     let windows = clock::windows(&ready.code, &begins);
     let code = Arc::new(ready.code.clone());
     let lab = scenes.lab(&code, &ready.loaded.inventory);
-    Ok(explore(&code, &lab, &windows, Bound { faults: arguments.faults, worlds: arguments.worlds }))
+    let bound = Bound {
+        run: run_statement(arguments, &ready.code),
+        faults: arguments.faults,
+        worlds: arguments.worlds,
+        random: arguments.random,
+        seed: arguments.seed,
+    };
+    Ok(explore(&code, &lab, &windows, &bound))
+}
+
+/// How a test runs the plan as the command line does.
+fn run_statement(arguments: &ProveArguments, code: &Code) -> String {
+    let plan = &arguments.one.plan;
+    let literal = |text: &str| {
+        let is_plain = text.starts_with(|c: char| c.is_ascii_digit()) || matches!(text, "true" | "false");
+        if is_plain { text.to_string() } else { format!("{text:?}") }
+    };
+    let values: Vec<String> = plan.set.iter().map(|(name, text)| format!("{name}: {}", literal(text))).collect();
+    let whom = match plan.target.is_some() || plan.limit.is_some() {
+        true => format!(" for {}", code.plan().targets.join(", ")),
+        false => String::new(),
+    };
+    format!("{}({}){whom}", code.plan().name, values.join(", "))
 }
 
 fn text(plan: &str, found: &Explored) -> String {
@@ -77,13 +100,17 @@ fn text(plan: &str, found: &Explored) -> String {
             text.push_str(&format!("  {line}\n"));
         }
         text.push_str(&format!("  → {}\n", story.why));
+        // Statements of the command line have no file in which a test could stand.
+        if plan != "script" {
+            text.push_str(&format!("as a test, to keep:\n\n{}", story.test));
+        }
     }
     text
 }
 
 fn json(found: &Explored) -> serde_json::Value {
     let stories = found.stories.iter().map(|(rule, story)| {
-        serde_json::json!({"rule": rule, "worlds": found.broken.get(rule), "lines": story.lines, "why": story.why})
+        serde_json::json!({"rule": rule, "worlds": found.broken.get(rule), "lines": story.lines, "why": story.why, "test": story.test})
     });
     serde_json::json!({
         "worlds": found.worlds,

@@ -10,6 +10,10 @@ use crate::run::World as _;
 const LOST: u64 = 30_000;
 /// How long a machine that has lost its power is without.
 const DARK: u64 = 180_000;
+/// How long a machine that freezes stands still.
+const FROZEN: u64 = 600_000;
+/// How long after a command was begun, so that it is under way.
+const SOON: u64 = 200;
 /// How long a run whose process was killed waits for somebody who goes on with it.
 const LATER: u64 = 7_200_000;
 
@@ -28,6 +32,8 @@ pub enum Fault {
     Hangs,
     /// The machine on which it runs loses its power, and has it again after a while.
     PowerLost(String),
+    /// The machine on which it runs stands still for a while, its guests with it, and goes on.
+    Freezes(String),
     /// The guest agent dies.
     AgentDies(String),
     /// The guest does not come up any more once it is started.
@@ -39,6 +45,8 @@ pub enum Fault {
         /// Whether that is two hours later.
         later: bool,
     },
+    /// That process stands still for two hours, and goes on as if nothing had been.
+    Paused,
 }
 
 impl Fault {
@@ -50,8 +58,8 @@ impl Fault {
                 let mut faults = vec![Fault::Fails, Fault::Unreachable];
                 if changes {
                     faults.extend([Fault::LostBefore, Fault::LostAfter, Fault::Hangs]);
-                    faults.push(Fault::PowerLost(run.host.clone()));
-                    faults.extend([Fault::Killed { later: false }, Fault::Killed { later: true }]);
+                    faults.extend([Fault::PowerLost(run.host.clone()), Fault::Freezes(run.host.clone())]);
+                    faults.extend([Fault::Killed { later: false }, Fault::Killed { later: true }, Fault::Paused]);
                 }
                 let guest = who.filter(|who| lab.machines().any(|one| one.name == *who && one.hypervisor.is_some()));
                 let starts = run
@@ -80,14 +88,35 @@ impl Fault {
             ("lost after", _) => Fault::LostAfter,
             ("hangs", _) => Fault::Hangs,
             ("power lost", Effect::Run(run)) => Fault::PowerLost(run.host.clone()),
+            ("freezes", Effect::Run(run)) => Fault::Freezes(run.host.clone()),
             ("agent dies", _) => Fault::AgentDies(who()?),
             ("stays down", _) => Fault::StaysDown(who()?),
             ("switched off", _) => Fault::SwitchedOff(who()?),
             ("killed", _) => Fault::Killed { later: false },
             ("killed for 2h", _) => Fault::Killed { later: true },
+            ("paused for 2h", _) => Fault::Paused,
             _ => return None,
         };
         Some(fault)
+    }
+
+    /// What a test calls it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Fault::Fails => "fails",
+            Fault::Unreachable => "unreachable",
+            Fault::LostBefore => "lost before",
+            Fault::LostAfter => "lost after",
+            Fault::Hangs => "hangs",
+            Fault::PowerLost(_) => "power lost",
+            Fault::Freezes(_) => "freezes",
+            Fault::AgentDies(_) => "agent dies",
+            Fault::StaysDown(_) => "stays down",
+            Fault::SwitchedOff(_) => "switched off",
+            Fault::Killed { later: false } => "killed",
+            Fault::Killed { later: true } => "killed for 2h",
+            Fault::Paused => "paused for 2h",
+        }
     }
 
     /// For a person.
@@ -99,11 +128,13 @@ impl Fault {
             Fault::LostAfter => format!("{what}: the connection is lost before its reply"),
             Fault::Hangs => format!("{what} hangs"),
             Fault::PowerLost(host) => format!("{what}: `{host}` loses its power, for 3 m"),
+            Fault::Freezes(host) => format!("{what}: `{host}` stands still, for 10 m"),
             Fault::AgentDies(guest) => format!("{what}: the agent of `{guest}` dies"),
             Fault::StaysDown(guest) => format!("{what}: `{guest}` does not come up after it"),
             Fault::SwitchedOff(guest) => format!("{what}: somebody switches `{guest}` off"),
             Fault::Killed { later: false } => format!("{what}: this process is killed, and another goes on"),
             Fault::Killed { later: true } => format!("{what}: this process is killed, and another goes on 2 h later"),
+            Fault::Paused => format!("{what}: this process stands still, for 2 h"),
         }
     }
 }
@@ -116,6 +147,7 @@ impl World {
             Effect::Reach { host } => (format!("a connection to `{host}`"), host.clone(), 0),
             _ => return,
         };
+        self.wrong.push((self.asked, fault.clone()));
         self.told.push(Told::Fault(self.lab.now(), fault.text(&what)));
         self.watched.goes_wrong(fault, who, &effect, &self.lab);
         let why = "the connection was lost".to_string();
@@ -140,14 +172,17 @@ impl World {
                 self.lab.answers(within, id, Answer::Ran(Err(trouble)));
             }
             Fault::PowerLost(_)
+            | Fault::Freezes(_)
             | Fault::AgentDies(_)
             | Fault::StaysDown(_)
             | Fault::SwitchedOff(_)
-            | Fault::Killed { .. } => {
-                self.watched.begins(&effect, who, &self.lab, self.replay.state());
+            | Fault::Killed { .. }
+            | Fault::Paused => {
+                self.watched.begins(&effect, who, &self.lab);
                 self.lab.begin(id, effect);
                 match fault {
                     Fault::PowerLost(host) => self.lab.power_is_lost(host, DARK),
+                    Fault::Freezes(host) => self.lab.freezes(host, SOON, FROZEN),
                     Fault::AgentDies(guest) => {
                         if let Some(machine) = self.lab.machine(guest) {
                             (machine.agent_broken, machine.agent_answers) = (true, false);
@@ -163,6 +198,9 @@ impl World {
                         // What was asked for is sent before the process is killed.
                         while let Some((id, effect)) = self.queue.pop_front() {
                             self.lab.begin(id, effect);
+                        }
+                        if *fault == Fault::Paused {
+                            return self.lab.controller_pauses(LATER);
                         }
                         self.lab.pass(0);
                         self.lab.controller_dies();

@@ -2,6 +2,7 @@
 //! lab is forked at the effect, so nothing is run twice from the beginning, and the same plan gives the same worlds.
 
 mod fault;
+mod keep;
 mod rules;
 mod story;
 mod world;
@@ -18,13 +19,45 @@ pub use fault::Fault;
 pub use story::Story;
 pub(crate) use world::{Told, World};
 
+/// How many things go wrong in a world by chance: about so many, and at most.
+const FAULTS_BY_CHANCE: u64 = 3;
+const MOST_BY_CHANCE: u32 = 8;
+
+/// Numbers that a seed gives (splitmix64).
+struct Chance(u64);
+
+impl Chance {
+    fn of(seed: u64, number: u64) -> Chance {
+        let mut chance = Chance(seed);
+        Chance(chance.next().wrapping_add(number.wrapping_mul(0xd134_2543_de82_ef95)))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// A number below another; 0 where that is none.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+}
+
 /// How far to explore.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Bound {
+    /// How a test runs the plan: `patch_pbs(min_free: 3GiB)`.
+    pub run: String,
     /// How many things go wrong in one world at most.
     pub faults: u32,
     /// How many worlds are looked at at most.
     pub worlds: u64,
+    /// How many worlds more in which several things go wrong by chance.
+    pub random: u64,
+    /// What the chance is made of: the same number gives the same worlds.
+    pub seed: u64,
 }
 
 /// What was found.
@@ -49,16 +82,40 @@ pub struct Explored {
 }
 
 /// Explores a plan in a site.
-pub fn explore(code: &Arc<Code>, lab: &Lab, windows: &[Vec<(i64, i64)>], bound: Bound) -> Explored {
+pub fn explore(code: &Arc<Code>, lab: &Lab, windows: &[Vec<(i64, i64)>], bound: &Bound) -> Explored {
     let mut found = Explored::default();
     let mut digests = BTreeSet::new();
+    one_after_the_other(code, lab, windows, bound, (&mut found, &mut digests));
+    for number in 0..bound.random {
+        let mut chance = Chance::of(bound.seed, number);
+        let mut lab = lab.clone();
+        let varied = chance.next() >> 32 | 1;
+        lab.vary(varied);
+        let mut world = World { varied, ..World::begin(code, lab, windows.to_vec(), MOST_BY_CHANCE) };
+        world.run_by_chance(chance, found.effects);
+        world.count((&mut found, &mut digests));
+    }
+    let origin = keep::Origin { code, lab, windows };
+    for (rule, story) in &mut found.stories {
+        story.test = keep::test(&origin, rule, story, &bound.run);
+    }
+    found
+}
+
+fn one_after_the_other(
+    code: &Arc<Code>,
+    lab: &Lab,
+    windows: &[Vec<(i64, i64)>],
+    bound: &Bound,
+    (found, digests): (&mut Explored, &mut BTreeSet<u64>),
+) {
     // One thing that goes wrong everywhere, before two go wrong anywhere.
     for faults in 0..=bound.faults {
         let mut open = vec![World::begin(code, lab.clone(), windows.to_vec(), faults)];
         while let Some(mut world) = open.pop() {
             if found.worlds >= bound.worlds {
                 found.bounded = true;
-                return found;
+                return;
             }
             open.extend(world.run_out());
             // Those in which less goes wrong were seen before.
@@ -69,14 +126,9 @@ pub fn explore(code: &Arc<Code>, lab: &Lab, windows: &[Vec<(i64, i64)>], bound: 
                 found.effects = world.effects;
                 found.unwell = world.unwell();
             }
-            found.worlds += 1;
-            if digests.insert(world.digest.finish()) {
-                found.distinct += 1;
-            }
-            world.judge(&mut found);
+            world.count((found, digests));
         }
     }
-    found
 }
 
 impl World {
@@ -115,13 +167,43 @@ impl World {
         self.told.iter().filter_map(ends_badly).collect()
     }
 
+    /// Runs to its end; things go wrong by chance, about three in all.
+    fn run_by_chance(&mut self, mut chance: Chance, effects: u64) {
+        loop {
+            while let Some((id, effect)) = self.asked() {
+                let who = self.who_waits(id);
+                let faults = if self.faults > 0 { Fault::of(&effect, who.as_deref(), &self.lab) } else { Vec::new() };
+                let goes_wrong = !faults.is_empty() && chance.below(effects.max(1)) < FAULTS_BY_CHANCE;
+                match faults.get(usize::try_from(chance.below(faults.len() as u64)).unwrap_or(0)) {
+                    Some(fault) if goes_wrong => {
+                        self.faults -= 1;
+                        self.goes_wrong(fault, id, effect, who.as_deref());
+                    }
+                    _ => self.begin_effect(id, effect, who.as_deref()),
+                }
+            }
+            if self.is_over() || !self.turns() {
+                return;
+            }
+        }
+    }
+
+    /// It is at its end, and held against the rules.
+    fn count(self, (found, digests): (&mut Explored, &mut BTreeSet<u64>)) {
+        found.worlds += 1;
+        if digests.insert(self.digest.finish()) {
+            found.distinct += 1;
+        }
+        self.judge(found);
+    }
+
     fn judge(mut self, found: &mut Explored) {
         for (_, ending) in self.endings() {
             *found.endings.entry(ending.as_ref().map_or("never", word)).or_default() += 1;
         }
         for (rule, guest, why) in rules::broken(&mut self) {
             *found.broken.entry(rule).or_default() += 1;
-            let story = Story::of(&self.told, &guest, why);
+            let story = Story::of(&self, &guest, why);
             let shortest = found.stories.get(rule).is_none_or(|known| story.lines.len() < known.lines.len());
             if shortest {
                 found.stories.insert(rule, story);

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Fault, World};
-use crate::code::Effect as Kind;
+use crate::code::{Code, Effect as Kind};
 use crate::lab::Lab;
-use crate::machine::{Effect, Ending, Note, NoteKind, State};
+use crate::machine::{Effect, Ending, Note, NoteKind};
 
 /// How long after a run its hypervisors look after guests, in milliseconds.
 const AFTER: u64 = 26 * 3_600_000;
+
+/// How long a guest that is called done is looked at after the run, in milliseconds.
+const SETTLES: u64 = 300_000;
 
 /// What is remembered of a world to judge it by.
 #[derive(Clone, Debug, Default)]
@@ -23,14 +26,19 @@ pub(super) struct Watched {
     hindered: BTreeSet<String>,
     /// What was last begun with a guest's power.
     power: BTreeMap<String, Kind>,
+    /// Machines that stood still for a while.
+    frozen: BTreeSet<String>,
+    /// Guests of which no two are to be down together, as any plan says.
+    pairs: Vec<Vec<String>>,
     /// Rules that were broken on the way: the rule, the guest, and how.
     broken: Vec<(&'static str, String, String)>,
 }
 
 impl Watched {
-    pub(super) fn of(lab: &Lab) -> Watched {
+    pub(super) fn of(code: &Code, lab: &Lab) -> Watched {
+        let pairs = code.plans.iter().flat_map(|plan| plan.schedule.never_together.clone()).collect();
         let on = lab.machines().filter(|machine| machine.running).map(|machine| machine.name.clone());
-        Watched { on: on.collect(), ..Watched::default() }
+        Watched { on: on.collect(), pairs, ..Watched::default() }
     }
 
     pub(super) fn goes_wrong(&mut self, fault: &Fault, who: Option<&str>, effect: &Effect, lab: &Lab) {
@@ -54,6 +62,12 @@ impl Watched {
                 let with_it = lab.machines().filter(|one| one.name == *host || one.hypervisor.as_ref() == Some(host));
                 self.by_hand.extend(with_it.map(|machine| machine.name.clone()));
             }
+            Fault::Freezes(host) => {
+                let with_it = lab.machines().filter(|one| one.name == *host || one.hypervisor.as_ref() == Some(host));
+                let with_it: Vec<String> = with_it.map(|machine| machine.name.clone()).collect();
+                self.hindered.extend(with_it.iter().cloned());
+                self.frozen.extend(with_it);
+            }
             Fault::AgentDies(guest) | Fault::SwitchedOff(guest) => {
                 self.by_hand.insert(guest.clone());
             }
@@ -62,7 +76,7 @@ impl Watched {
     }
 
     /// A command is begun.
-    pub(super) fn begins(&mut self, effect: &Effect, who: Option<&str>, lab: &Lab, state: &State) {
+    pub(super) fn begins(&mut self, effect: &Effect, who: Option<&str>, lab: &Lab) {
         let (Effect::Run(run), Some(who)) = (effect, who) else { return };
         let Some(operation) = &run.operation else { return };
         if self.unknown.contains(&(who.to_string(), run.argv.join(" "))) && operation.effect != Kind::PowerOn {
@@ -75,12 +89,32 @@ impl Watched {
         if !matches!(operation.effect, Kind::PowerOff | Kind::PowerCycle) {
             return;
         }
-        let partners = state.partners_of(who);
+        let groups = self.pairs.iter().filter(|group| group.iter().any(|name| name == who));
+        let mut partners = groups.flatten().filter(|name| *name != who);
         let off =
             |name: &&String| lab.machines().any(|machine| machine.name == **name && !(machine.running && machine.ssh));
-        if let Some(partner) = partners.iter().find(|name| off(name) && !self.by_hand.contains(*name)) {
+        let excused = |name: &String| self.by_hand.contains(name) || self.frozen.contains(name);
+        if let Some(partner) = partners.find(|name| off(name) && !excused(name)) {
             let why = format!("`{who}` is switched off while `{partner}`, its partner, does not answer");
             self.broken.push(("both down", who.to_string(), why));
+        }
+    }
+
+    /// No two of a pair are down at once because the run has switched them off.
+    pub(super) fn looks(&mut self, lab: &Lab) {
+        for group in &self.pairs {
+            let down = group.iter().filter(|name| {
+                self.power.contains_key(*name)
+                    && !self.by_hand.contains(*name)
+                    && !self.frozen.contains(*name)
+                    && lab.machine_named(name).is_some_and(|machine| !(machine.running && machine.ssh))
+            });
+            if let [first, second, ..] = down.collect::<Vec<_>>().as_slice()
+                && !self.broken.iter().any(|(rule, ..)| *rule == "both down")
+            {
+                let why = format!("`{first}` and `{second}`, its partner, are down at once");
+                self.broken.push(("both down", first.to_string(), why));
+            }
         }
     }
 
@@ -99,6 +133,26 @@ impl Watched {
             self.broken.push(("not as it is said", guest.clone(), why));
         }
     }
+}
+
+/// A guest whose power was changed and that is called done stays up once the run is over.
+fn goes_down_after(world: &mut World, endings: &[(String, Option<Ending>)]) -> Vec<(&'static str, String, String)> {
+    let Watched { power, by_hand, frozen, .. } = &world.watched;
+    let done = endings.iter().filter(|(_, ending)| matches!(ending, Some(Ending::Done)));
+    let done = done.filter(|(host, _)| power.contains_key(host) && !by_hand.contains(host) && !frozen.contains(host));
+    let boot_of = |lab: &Lab, host: &str| lab.machines().find(|machine| machine.name == host).map(|one| one.boot);
+    let before: Vec<(String, Option<u32>)> = done.map(|(host, _)| (host.clone(), boot_of(&world.lab, host))).collect();
+    if before.is_empty() {
+        return Vec::new();
+    }
+    world.lab.pass(SETTLES);
+    let changed = before.into_iter().filter(|(host, boot)| boot_of(&world.lab, host) != *boot);
+    changed
+        .map(|(host, _)| {
+            let why = format!("`{host}` is called done, and restarts only after that");
+            ("not as it is said", host, why)
+        })
+        .collect()
 }
 
 /// The rules that a world has broken, with the guest and how.
@@ -127,9 +181,6 @@ pub(super) fn broken(world: &mut World) -> Vec<(&'static str, String, String)> {
         .filter(|guest| is_off(&world.lab, guest) && !meant.contains(*guest) && !world.watched.by_hand.contains(*guest))
         .cloned()
         .collect();
-    if off_now.is_empty() {
-        return broken;
-    }
     for (guest, _) in
         endings.iter().filter(|(guest, ending)| matches!(ending, Some(Ending::Done)) && off_now.contains(guest))
     {
@@ -143,6 +194,10 @@ pub(super) fn broken(world: &mut World) -> Vec<(&'static str, String, String)> {
             let why = format!("the run is over, and nobody has tried to start `{guest}`");
             broken.push(("left to its hypervisor", guest.clone(), why));
         }
+    }
+    broken.extend(goes_down_after(world, &endings));
+    if off_now.is_empty() {
+        return broken;
     }
     world.lab.controller_dies();
     world.lab.pass(AFTER);

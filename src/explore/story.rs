@@ -1,6 +1,6 @@
 //! What happened in a world, as lines that a person can follow.
 
-use super::Told;
+use super::{Fault, Told, World};
 use crate::machine::NoteKind;
 use crate::report::line;
 
@@ -14,11 +14,20 @@ pub struct Story {
     pub lines: Vec<String>,
     /// Which rule that breaks, in words.
     pub why: String,
+    /// A test of the plan in which the same goes wrong.
+    pub test: String,
+    /// The guest that it is about.
+    pub(super) guest: String,
+    /// What the times of its world are made of.
+    pub(super) varied: u64,
+    /// What goes wrong, at which of the effects that are asked for.
+    pub(super) wrong: Vec<(u64, Fault)>,
 }
 
 impl Story {
     /// The lines that belong to a guest, as few as tell it.
-    pub(super) fn of(told: &[Told], guest: &str, why: String) -> Story {
+    pub(super) fn of(world: &World, guest: &str, why: String) -> Story {
+        let told = &world.told;
         let of_guest = |told: &&Told| match told {
             Told::Fault(..) => true,
             Told::Note(note) => {
@@ -48,6 +57,13 @@ impl Story {
             lines.push("         …".to_string());
             lines.extend(rest.into_iter().skip(last));
         }
-        Story { lines, why }
+        Story {
+            lines,
+            why,
+            test: String::new(),
+            guest: guest.to_string(),
+            varied: world.varied,
+            wrong: world.wrong.clone(),
+        }
     }
 }

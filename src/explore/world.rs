@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash};
 use std::sync::Arc;
 
+use super::Fault;
 use super::rules::Watched;
 use crate::code::Code;
 use crate::lab::Lab;
@@ -23,6 +24,12 @@ pub(crate) struct World {
     /// How many effects were begun at which something could go wrong.
     pub(super) effects: u64,
     pub(super) watched: Watched,
+    /// What its times are made of; 0 where they are the usual ones.
+    pub(super) varied: u64,
+    /// How many effects were asked for.
+    pub(super) asked: u64,
+    /// What went wrong, at which of them.
+    pub(super) wrong: Vec<(u64, Fault)>,
     pub(super) told: Vec<Told>,
     pub(super) digest: DefaultHasher,
 }
@@ -48,7 +55,7 @@ impl Told {
 
 impl World {
     pub(crate) fn begin(code: &Arc<Code>, lab: Lab, windows: Vec<Vec<(i64, i64)>>, faults: u32) -> World {
-        let watched = Watched::of(&lab);
+        let watched = Watched::of(code, &lab);
         let mut world = World {
             lab,
             replay: Replay::new(code.clone()),
@@ -56,6 +63,9 @@ impl World {
             faults,
             effects: 0,
             watched,
+            varied: 0,
+            asked: 0,
+            wrong: Vec::new(),
             told: Vec::new(),
             digest: DefaultHasher::new(),
         };
@@ -65,6 +75,7 @@ impl World {
 
     fn take(&mut self, event: Event) {
         format!("{event:?}").hash(&mut self.digest);
+        self.watched.looks(&self.lab);
         let stepped = self.replay.step(event);
         for note in stepped.notes {
             self.watched.note(&note, &self.lab);
@@ -75,7 +86,9 @@ impl World {
 
     /// What was asked for and is to begin next.
     pub(crate) fn asked(&mut self) -> Option<(EffectId, Effect)> {
-        self.queue.pop_front()
+        let next = self.queue.pop_front();
+        self.asked += u64::from(next.is_some());
+        next
     }
 
     /// Whose effect that is.
@@ -85,7 +98,7 @@ impl World {
 
     /// An effect begins, and nothing goes wrong with it.
     pub(crate) fn begin_effect(&mut self, id: EffectId, effect: Effect, who: Option<&str>) {
-        self.watched.begins(&effect, who, &self.lab, self.replay.state());
+        self.watched.begins(&effect, who, &self.lab);
         self.lab.begin(id, effect);
     }
 

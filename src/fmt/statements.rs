@@ -437,6 +437,10 @@ fn expect(writer: &mut Writer<'_>, sep: Sep, indent: usize, blocks: Blocks, expe
                 ran(writer, sep, item);
             });
         }
+        Expect::Apart(whom) => {
+            writer.words(Sep::Space, "never together");
+            targets(writer, Sep::Space, whom);
+        }
         Expect::Holds(condition) => expr(writer, Sep::Space, condition),
     }
 }

@@ -57,7 +57,12 @@ impl Lab {
                 | Due::NotKnown(..) => {
                     continue;
                 }
-                due @ (Due::Ended(..) | Due::Change(..) | Due::Look(..) | Due::Call(..) | Due::Set(..)) => due,
+                due @ (Due::Ended(..)
+                | Due::Change(..)
+                | Due::Look(..)
+                | Due::Call(..)
+                | Due::Set(..)
+                | Due::Freeze(..)) => due,
             };
             self.due.insert(key, stays);
         }

@@ -172,6 +172,8 @@ pub struct Machine {
     pub booted_at: u64,
     /// Whether its kernel, and with it the boot id, is its host's: a container's is.
     pub shares_boot_id: bool,
+    /// Until when it stands still, in milliseconds of the run.
+    pub(super) still_until: u64,
     /// How often the hypervisor has started a process for it.
     pub starts: u32,
     /// When it last did, in milliseconds of the run.
@@ -293,6 +295,7 @@ impl Machine {
             boot: 1,
             booted_at: 0,
             shares_boot_id: false,
+            still_until: 0,
             starts: 1,
             started_at: 0,
             off_at: None,

@@ -3,6 +3,7 @@
 
 mod commands;
 mod controller;
+mod freezing;
 mod hypervisor;
 mod machine;
 mod operations;
@@ -89,6 +90,8 @@ enum Due {
     NotKnown(Box<Caller>, String),
     /// A scene changes a machine.
     Set(String, Box<Setting>),
+    /// A machine stands still from then on, so long.
+    Freeze(String, u64),
     /// Somebody has waited long enough for one.
     TimeIsOut(EffectId, String, u64),
     Change(String, Change),
@@ -191,6 +194,11 @@ impl Lab {
     /// A machine of the site, to make it other than well.
     pub fn machine(&mut self, name: &str) -> Option<&mut Machine> {
         self.machines.get_mut(name)
+    }
+
+    /// A machine of the site, to see what became of it.
+    pub fn machine_named(&self, name: &str) -> Option<&Machine> {
+        self.machines.get(name)
     }
 
     /// Every command that was started, and when, in milliseconds.
@@ -297,6 +305,7 @@ impl Lab {
                 };
             }
             Due::Set(host, setting) => self.set_machine(&host, &setting),
+            Due::Freeze(host, long) => self.freeze(&host, long),
             Due::TimeIsOut(id, step, after) => return self.time_is_out(id, &step, after),
             Due::Change(host, change) => self.changed(&host, change),
             Due::Look(guest, step) => self.looks_after(&guest, &step),
@@ -356,6 +365,10 @@ impl Lab {
         let unreachable = |why: &str| Trouble::Unreachable { host: host.to_string(), why: why.to_string() };
         match self.machines.get(host) {
             None => (0, Err(unreachable("the lab has no such host"))),
+            Some(machine) if self.now < machine.still_until => {
+                let (delay, trouble) = Lab::no_answer(host);
+                (delay, Err(trouble))
+            }
             Some(machine) if !machine.running => (NO_ANSWER, Err(unreachable("no answer; it may be off"))),
             Some(machine) if !machine.ssh => {
                 (self.varied(CONNECT), Err(unreachable("connection refused; it may be starting")))

@@ -360,12 +360,6 @@ impl State {
         self.fibers.iter().any(|fiber| fiber.guests.get(host).is_some_and(|state| state.keep_off))
     }
 
-    /// The hosts that are never to be down together with a target, by the plan that it is in.
-    pub fn partners_of(&self, host: &str) -> Vec<String> {
-        let fiber = self.fibers.iter().position(|fiber| fiber.host == host && fiber.ended.is_none());
-        fiber.map(|i| self.partners(i, host)).unwrap_or_default()
-    }
-
     /// Whether nothing more will happen.
     pub fn is_over(&self) -> bool {
         self.runs.iter().all(|run| run.over) && self.releasing.is_empty()

@@ -246,6 +246,7 @@ fn in_words(rule: Rule) -> Option<String> {
         | Rule::connection
         | Rule::expect
         | Rule::expect_order
+        | Rule::expect_apart
         | Rule::expect_ran
         | Rule::expect_end
         | Rule::ran

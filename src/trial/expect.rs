@@ -29,6 +29,7 @@ impl Trial {
             StageKind::Ended(wanted) => self.ended(wanted, cue),
             StageKind::Ran { least, most } => self.ran_so_often(*least, *most, cue),
             StageKind::Order => self.in_order(cue),
+            StageKind::Apart => self.apart(cue),
             StageKind::Holds => holds(cue),
             StageKind::Given | StageKind::Answer | StageKind::Fault | StageKind::Over => Vec::new(),
         };
@@ -105,6 +106,15 @@ impl Trial {
             return vec!["it did not run, and nothing else ran there".to_string()];
         }
         std::iter::once(format!("it did not run; {which}:")).chain(capped(&shown)).collect()
+    }
+
+    fn apart(&self, cue: &Cue) -> Vec<String> {
+        let together = self.run.down.iter().find_map(|(at, down)| {
+            let those: Vec<String> =
+                down.iter().filter(|host| cue.hosts.contains(host)).map(|host| format!("`{host}`")).collect();
+            (those.len() > 1).then(|| format!("{:>7}  {} are down at once", clock(*at), those.join(" and ")))
+        });
+        together.into_iter().collect()
     }
 
     fn in_order(&self, cue: &Cue) -> Vec<String> {

@@ -50,6 +50,8 @@ struct Run {
     to: Option<usize>,
     /// How targets ended, with the plan that says so.
     endings: Vec<(String, String, Ending)>,
+    /// Who was down at some time, when that changed.
+    down: Vec<(u64, Vec<String>)>,
     /// Targets of whose ending something was expected.
     spoken_of: Vec<String>,
     /// The statement that runs it.
@@ -97,6 +99,18 @@ impl Trial {
                 self.hear();
                 return;
             }
+            self.look_who_is_down();
+        }
+    }
+
+    fn look_who_is_down(&mut self) {
+        if self.run.to.is_some() {
+            return;
+        }
+        let machines = self.world.lab().machines().filter(|machine| !(machine.running && machine.ssh));
+        let down: Vec<String> = machines.map(|machine| machine.name.clone()).collect();
+        if self.run.down.last().is_none_or(|(_, last)| *last != down) {
+            self.run.down.push((self.world.lab_now(), down));
         }
     }
 
@@ -139,7 +153,9 @@ impl Trial {
                 self.run.to = Some(self.world.lab().log().count());
                 self.run.statement = (cue.place, cue.text);
             }
-            StageKind::Ended(_) | StageKind::Ran { .. } | StageKind::Order | StageKind::Holds => self.expected(&cue),
+            StageKind::Ended(_) | StageKind::Ran { .. } | StageKind::Order | StageKind::Apart | StageKind::Holds => {
+                self.expected(&cue)
+            }
         }
     }
 
@@ -170,29 +186,26 @@ impl Trial {
 
     /// What goes wrong with an effect, as the test has planned it.
     fn fault_at(&mut self, effect: &Effect, who: Option<&str>) -> Option<Fault> {
-        for i in 0..self.planned.len() {
-            let Planned { cue, what, left } = &mut self.planned[i];
+        let mut due = None;
+        for (i, Planned { cue, left, .. }) in self.planned.iter_mut().enumerate() {
             let fits = match (effect, cue.commands.first()) {
                 (Effect::Run(run), Some((hosts, words))) => hosts.contains(&run.host) && is_like(words, &run.argv),
                 (Effect::Reach { host }, None) => cue.hosts.contains(host),
                 _ => false,
             };
-            if !fits {
-                continue;
+            match (fits, *left, due) {
+                (false, ..) | (true, 0, Some(_)) => {}
+                (true, 0, None) => due = Some(i),
+                (true, ..) => *left -= 1,
             }
-            if *left > 0 {
-                *left -= 1;
-                continue;
-            }
-            let fault = Fault::named(what, effect, who);
-            let planned = self.planned.remove(i);
-            if fault.is_none() {
-                let why = format!("\"{}\" can not happen there", planned.what);
-                self.is_unmet(&planned.cue, vec![why]);
-            }
-            return fault;
         }
-        None
+        let planned = self.planned.remove(due?);
+        let fault = Fault::named(&planned.what, effect, who);
+        if fault.is_none() {
+            let why = format!("\"{}\" can not happen there", planned.what);
+            self.is_unmet(&planned.cue, vec![why]);
+        }
+        fault
     }
 
     fn is_unmet(&mut self, cue: &Cue, seen: Vec<String>) {

@@ -41,7 +41,7 @@ pub(in crate::lab) fn long(verb: &str) -> (&'static str, u64) {
 pub(in crate::lab) struct Call {
     /// Who is told of its end; nobody of a cleanup.
     caller: Option<Caller>,
-    host: String,
+    pub(in crate::lab) host: String,
     /// The guest, as the inventory calls it.
     guest: String,
     line: Line,

@@ -120,6 +120,11 @@ impl Builder<'_> {
                 let span = self.at(start(&block), end(&block));
                 Expect::Order(children(block).map(|ran| self.ran(ran)).collect(), span)
             }
+            Rule::expect_apart => {
+                let targets = children(form).find(|part| part.as_rule() == Rule::targets);
+                let targets = targets.map(|targets| self.targets(targets));
+                targets.map_or_else(|| Expect::Holds(self.no_expr(0)), Expect::Apart)
+            }
             Rule::expect_ran => {
                 let (mut times, mut ran) = (Times::Some, None);
                 for part in children(form) {

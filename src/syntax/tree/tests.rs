@@ -85,6 +85,8 @@ pub enum Expect {
     Ran(Times, Ran),
     /// `in order { … }`, with its braces.
     Order(Vec<Ran>, Span),
+    /// `never together dns_pair`
+    Apart(Targets),
     /// A condition.
     Holds(Expr),
 }

@@ -384,6 +384,10 @@ impl Dump {
                     }
                 });
             }
+            Expect::Apart(targets) => {
+                let targets = self.targets(targets);
+                self.line(&format!("expect never together {targets}"));
+            }
             Expect::Holds(condition) => self.said("expect", condition),
         }
     }

@@ -241,6 +241,7 @@ fn staged() -> impl Strategy<Value = String> + Clone {
             "fault␣\"unreachable\"␣at␣ssh(web)",
             "expect␣done",
             "expect␣a·,⏎b␣not␣begun",
+            "expect␣never␣together␣a·,⏎b",
             "run␣p()␣for␣a␣except␣b"
         ]),
         one_of(&["expect␣web␣refused␣\"is locked\"", "expect␣all␣failed␣$x"]),
