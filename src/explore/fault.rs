@@ -168,6 +168,7 @@ impl World {
                 self.lab.answers(LOST, id, Answer::Ran(Err(lost)));
             }
             Fault::Hangs => {
+                self.lab.begin_hanging(effect);
                 let trouble = Trouble::Timeout { host: host.clone(), after: within };
                 self.lab.answers(within, id, Answer::Ran(Err(trouble)));
             }

@@ -256,6 +256,14 @@ impl Lab {
         self.at(0, Due::Act(EffectId(0), effect));
     }
 
+    /// A changing command is started, does nothing and never ends: who asks for it again hears that.
+    pub fn begin_hanging(&mut self, effect: Effect) {
+        let Effect::Run(run) = effect else { return };
+        let Some(operation) = &run.operation else { return };
+        self.operations.insert(operation.step.clone(), Operation::of(&run.host));
+        self.runs.push((self.now, Arc::new(*run)));
+    }
+
     /// The next answer, with its time; `None` when nothing is under way, or the machine that drives the run is down.
     pub fn next_answer(&mut self) -> Option<(u64, EffectId, Answer)> {
         while !self.due.is_empty() && !self.controller_is_down() {
