@@ -93,6 +93,15 @@ fn what_ran_is_shown_where_something_else_was_expected() {
 }
 
 #[test]
+fn what_was_said_can_be_expected() {
+    let late = "  given web1 { starts_again: false }\n  run again() for web1\n  expect web1 failed\n";
+    passes("warned", &format!("{late}  expect web1 warned \"`pve` starts `web1`\"\n  expect warned \"starts\""));
+    let said = failure("warned_otherwise", &format!("{late}  expect web1 warned \"late\"\n  expect notified \"done\""));
+    assert!(said.contains("expect web1 warned \"late\"\n        `web1` warned: `pve` starts `web1`"), "{said}");
+    assert!(said.contains("expect notified \"done\"\n        nothing was notified\n"), "{said}");
+}
+
+#[test]
 fn an_order_is_shown_as_far_as_it_held() {
     let order = "  run again()\n  expect in order {\n    on pve: qm reboot 102\n    on pve: qm reboot 101\n  }";
     let said = failure("order", order);

@@ -98,7 +98,7 @@ fn in_words(rule: Rule) -> Option<String> {
         Rule::option => "an option",
         Rule::user => "a user",
         Rule::guard => "a guard",
-        Rule::ending => "how it ended (`done`, `skipped`, `failed`, `unreachable`, `refused`, `unknown`, `not begun`)",
+        Rule::ending | Rule::saying => "how it ended (`done`, `failed`, `refused`, `not begun` …)",
         Rule::answer_key => "`code`, `stdout`, `stderr`, `takes` or `times`",
         Rule::command | Rule::word => "a command",
         Rule::expr | Rule::operand | Rule::arg | Rule::list => "a value",

@@ -26,6 +26,9 @@ impl Ran {
 impl Trial {
     pub(super) fn expected(&mut self, cue: &Cue) {
         let seen = match &cue.kind {
+            StageKind::Ended(wanted) if matches!(wanted.as_str(), "warned" | "recorded" | "notified") => {
+                self.said(wanted, cue)
+            }
             StageKind::Ended(wanted) => self.ended(wanted, cue),
             StageKind::Ran { least, most } => self.ran_so_often(*least, *most, cue),
             StageKind::Order => self.in_order(cue),
@@ -65,6 +68,35 @@ impl Trial {
         }
         if hosts.is_empty() {
             seen.push("the run had no target".to_string());
+        }
+        seen
+    }
+
+    /// Of each of these it was said, or of anybody.
+    fn said(&self, how: &str, cue: &Cue) -> Vec<String> {
+        let wanted = value(cue, "reason").and_then(|reason| reason.as_str()).unwrap_or_default();
+        let alike: Vec<(&str, &str)> = self
+            .run
+            .said
+            .iter()
+            .filter(|(kind, ..)| *kind == how)
+            .map(|(_, of, text)| (of.as_str(), text.as_str()))
+            .collect();
+        let whom: Vec<Option<&str>> = match cue.hosts.is_empty() {
+            true => vec![None],
+            false => cue.hosts.iter().map(|host| Some(host.as_str())).collect(),
+        };
+        let mut seen = Vec::new();
+        for host in whom {
+            let texts: Vec<&(&str, &str)> =
+                alike.iter().filter(|(of, _)| host.is_none_or(|host| host == *of)).collect();
+            if texts.iter().any(|(_, text)| text.contains(wanted)) {
+                continue;
+            }
+            if texts.is_empty() {
+                seen.push(host.map_or(format!("nothing was {how}"), |host| format!("`{host}` {how} nothing")));
+            }
+            seen.extend(texts.iter().take(MOST).map(|(of, text)| format!("`{of}` {how}: {}", harmless(text))));
         }
         seen
     }

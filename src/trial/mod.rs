@@ -50,6 +50,8 @@ struct Run {
     to: Option<usize>,
     /// How targets ended, with the plan that says so.
     endings: Vec<(String, String, Ending)>,
+    /// What the run said of its targets: how (`warned` …), of whom, and what.
+    said: Vec<(&'static str, String, String)>,
     /// Who was down at some time, when that changed.
     down: Vec<(u64, Vec<String>)>,
     /// Targets of whose ending something was expected.
@@ -125,6 +127,13 @@ impl Trial {
                     self.close_run();
                     self.story_from = self.heard - 1;
                     self.run = Run { from: self.world.lab().log().count(), ..Run::default() };
+                }
+                NoteKind::Warned(text) => self.run.said.push(("warned", note.guest, text)),
+                NoteKind::Recorded(name, value) => {
+                    self.run.said.push(("recorded", note.guest, format!("{name} = {value}")));
+                }
+                NoteKind::Notified { channel, subject, .. } => {
+                    self.run.said.push(("notified", note.guest, format!("{channel}: {subject}")));
                 }
                 NoteKind::Finished(ending) if note.plan != self.name => {
                     self.run.endings.push((note.guest, note.plan, ending));

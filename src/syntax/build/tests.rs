@@ -144,7 +144,7 @@ impl Builder<'_> {
                 for part in children(form) {
                     match part.as_rule() {
                         Rule::targets => targets = Some(self.targets(part)),
-                        Rule::ending => ending = self.name(&part),
+                        Rule::ending | Rule::saying => ending = self.name(&part),
                         Rule::expr => reason = Some(self.expr(part)),
                         _ => {}
                     }

@@ -76,9 +76,9 @@ pub enum Expect {
     Ended {
         /// Who; `None` for all.
         targets: Option<Targets>,
-        /// `done`, `not begun` …
+        /// `done`, `not begun` …; or `warned`, `recorded`, `notified`.
         ending: Name,
-        /// What its reason has.
+        /// What its reason has, or what was said.
         reason: Option<Expr>,
     },
     /// `once on pve: qm reboot 101`
