@@ -80,10 +80,13 @@ impl Lab {
     }
 
     pub(super) fn by_identity(&self, host: &str, identity: &str) -> Option<String> {
-        let machine = self.machines.values().find(|machine| {
+        let is_it = |machine: &&Machine| {
             machine.hypervisor.as_deref() == Some(host) && machine.identity.as_deref() == Some(identity)
-        })?;
-        Some(machine.name.clone())
+        };
+        // Where it was when the site was made is looked at first: a site may be large.
+        let there = self.identities.get(identity).into_iter().flatten();
+        let known = there.filter_map(|name| self.machines.get(name)).find(is_it);
+        Some(known.or_else(|| self.machines.values().find(is_it))?.name.clone())
     }
 
     /// How long a command waits for the guest's lock file, or what it says when it gives up.

@@ -47,6 +47,8 @@ pub struct Lab {
     order: u64,
     due: BTreeMap<(u64, u64), Due>,
     machines: BTreeMap<String, Machine>,
+    /// The machines that had an identity when the site was made.
+    identities: Arc<BTreeMap<String, Vec<String>>>,
     /// Every command that was started, and when. A site is copied often, and these only grow.
     runs: Vec<(u64, Arc<Run>)>,
     /// Changing commands, by where they stand in the run.
@@ -148,6 +150,12 @@ impl Lab {
         for (name, facts) in &code.hosts {
             machines.insert(name.clone(), Machine::of(name, facts));
         }
+        let mut identities: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for machine in machines.values() {
+            if let Some(identity) = machine.identity.clone() {
+                identities.entry(identity).or_default().push(machine.name.clone());
+            }
+        }
         // The machine that runs the plan is the one of that name, where the site names one.
         let here = code.controller.as_deref().unwrap_or("controller");
         let controller = machines.get(here).map(|machine: &Machine| (here.to_string(), machine.boot));
@@ -156,6 +164,7 @@ impl Lab {
             now: 0,
             order: 0,
             due: BTreeMap::new(),
+            identities: Arc::new(identities),
             machines,
             runs: Vec::new(),
             operations: BTreeMap::new(),

@@ -68,6 +68,10 @@ impl State {
                 }
             }
         }
+        for i in self.runs[run].first..self.runs[run].end {
+            self.fibers[i].has_place = self.fibers[i].begun && self.fibers[i].ended.is_none();
+        }
+        self.runs[run].tally = self.counted(run);
         if let Some(parent) = self.runs[run].parent
             && self.fibers[parent].ended.is_some()
             && self.unpark(parent).is_some()

@@ -3,7 +3,7 @@
 use super::Stepped;
 use super::eval::{Scope, about};
 use super::event::{Answer, Effect, EffectId, Ending, Event, Note, NoteKind};
-use super::state::{Awaiting, Fiber, Frame, PlanRun, State, failed};
+use super::state::{Awaiting, Fiber, Frame, PlanRun, State, Tally, failed};
 use crate::code::{Effect as Kind, Instruction, Lenient, Value};
 
 /// Whether a guest can be begun now.
@@ -123,7 +123,18 @@ impl State {
         let hosts: &[String] = if header.is_site { &own } else { &header.targets };
         self.fibers.extend(hosts.iter().map(|host| Fiber { run, host: host.clone(), ..Fiber::default() }));
         let end = self.fibers.len();
-        self.runs.push(PlanRun { plan, name: name.clone(), first, end, parent, args, stopped: None, over: false });
+        let tally = Tally { waiting_from: first, ..Tally::default() };
+        self.runs.push(PlanRun {
+            plan,
+            name: name.clone(),
+            first,
+            end,
+            parent,
+            args,
+            stopped: None,
+            over: false,
+            tally,
+        });
         out.notes.push(Note {
             at: self.now,
             plan: name.clone(),
@@ -142,8 +153,9 @@ impl State {
                     continue;
                 }
                 changed |= self.begin_next(run, out);
-                let fibers = self.runs[run].first..self.runs[run].end;
-                if fibers.clone().all(|i| self.fibers[i].ended.is_some()) {
+                let PlanRun { first, end, ref tally, .. } = self.runs[run];
+                debug_assert_eq!(*tally, self.counted(run));
+                if tally.ended == end - first {
                     self.runs[run].over = true;
                     changed = true;
                     self.end_plan(run, out);
@@ -180,50 +192,102 @@ impl State {
             if self.interrupts > 0 {
                 self.runs[run].stopped.get_or_insert_with(|| "the run was interrupted".to_string());
             }
-            let all = end - first;
-            let bad = (first..end).filter(|i| self.ended_badly(*i)).count();
-            if bad >= self.code.plans[plan].schedule.stop_after.of(all) && self.runs[run].stopped.is_none() {
+            let bad = self.runs[run].tally.bad;
+            let most_bad = self.code.plans[plan].schedule.stop_after.of(end - first);
+            if bad >= most_bad && self.runs[run].stopped.is_none() {
                 let plural = if bad == 1 { "target" } else { "targets" };
                 self.runs[run].stopped = Some(format!("stopped after {bad} {plural} did not end well"));
             }
             if let Some(why) = self.runs[run].stopped.clone() {
-                for i in (first..end).filter(|i| !self.fibers[*i].begun).collect::<Vec<_>>() {
+                for i in self.waiting(run).collect::<Vec<_>>() {
                     self.give_up(i, why.clone(), out);
                     any = true;
                 }
                 return any;
             }
-            let waiting: Vec<usize> = self.batch(run).filter(|i| !self.fibers[*i].begun).collect();
             let mut begun = false;
-            for i in waiting.clone() {
-                match self.turn(run, i) {
-                    Turn::Now => {
-                        self.begin(i, out);
-                        self.advance(i, out);
-                        begun = true;
-                    }
-                    Turn::Later => continue,
-                    Turn::Never(why) => {
-                        self.give_up(i, why, out);
-                        begun = true;
+            let batch = self.batch(run);
+            let mut i = batch.start.max(self.runs[run].tally.waiting_from);
+            while i < batch.end && !self.is_full(run) && self.runs[run].tally.bad < most_bad {
+                if !self.fibers[i].begun {
+                    match self.turn(run, i) {
+                        Turn::Now => {
+                            self.begin(i, out);
+                            self.advance(i, out);
+                            begun = true;
+                        }
+                        Turn::Later => {}
+                        Turn::Never(why) => {
+                            self.give_up(i, why, out);
+                            begun = true;
+                        }
                     }
                 }
-                break;
+                i += 1;
             }
             any |= begun;
             if begun {
                 continue;
             }
-            let under_way = (first..end).any(|i| self.fibers[i].begun && self.fibers[i].ended.is_none());
-            match waiting.first() {
+            let first_waiting = self.waiting(run).find(|i| batch.contains(i));
+            match first_waiting {
                 // Nobody is under way and nobody can be begun: a place is kept by a guest that did not end well.
-                Some(i) if !under_way => {
+                Some(i) if self.runs[run].tally.under_way == 0 => {
                     let why = "its place is kept by a guest that did not end well".to_string();
-                    self.give_up(*i, why, out);
+                    self.give_up(i, why, out);
                     any = true;
                 }
                 _ => return any,
             }
+        }
+    }
+
+    /// The fibers of a plan that wait to be begun.
+    fn waiting(&self, run: usize) -> impl Iterator<Item = usize> + '_ {
+        let PlanRun { end, ref tally, .. } = self.runs[run];
+        (tally.waiting_from..end).filter(|i| !self.fibers[*i].begun)
+    }
+
+    /// Whether as many are under way as may be at once.
+    fn is_full(&self, run: usize) -> bool {
+        let PlanRun { plan, first, end, ref tally, .. } = self.runs[run];
+        let schedule = &self.code.plans[plan].schedule;
+        let limit = schedule.batches.first().map_or(1, |share| share.of(end - first));
+        !schedule.whole_batches && tally.under_way >= limit
+    }
+
+    /// A plan's fibers, counted one by one.
+    pub(super) fn counted(&self, run: usize) -> Tally {
+        let PlanRun { first, end, .. } = self.runs[run];
+        let mut tally = Tally::default();
+        for i in first..end {
+            let under_way = self.fibers[i].begun && self.fibers[i].ended.is_none();
+            let bad = self.ended_badly(i);
+            tally.under_way += usize::from(under_way);
+            tally.ended += usize::from(self.fibers[i].ended.is_some());
+            tally.bad += usize::from(bad);
+            if under_way || bad {
+                self.place_of(i).into_iter().for_each(|place| *tally.places.entry(place).or_default() += 1);
+            }
+        }
+        tally.waiting_from = (first..end).find(|i| !self.fibers[*i].begun).unwrap_or(end);
+        tally
+    }
+
+    /// The hypervisor of a fiber's host, where the plan counts by hypervisors.
+    fn place_of(&self, i: usize) -> Option<String> {
+        let plan = self.runs[self.fibers[i].run].plan;
+        self.code.plans[plan].schedule.per_hypervisor?;
+        self.code.hosts.get(&self.fibers[i].host)?.hypervisor.clone()
+    }
+
+    /// A fiber is begun, or given up.
+    fn is_begun(&mut self, i: usize) {
+        self.fibers[i].begun = true;
+        let run = self.fibers[i].run;
+        let PlanRun { end, ref mut tally, .. } = self.runs[run];
+        while tally.waiting_from < end && self.fibers[tally.waiting_from].begun {
+            tally.waiting_from += 1;
         }
     }
 
@@ -234,7 +298,7 @@ impl State {
     }
 
     fn give_up(&mut self, i: usize, why: String, out: &mut Stepped) {
-        self.fibers[i].begun = true;
+        self.is_begun(i);
         self.finish(i, Ending::NotBegun(why), out);
     }
 
@@ -265,20 +329,10 @@ impl State {
         let schedule = &header.schedule;
         let under_way = |i: &usize| self.fibers[*i].begun && self.fibers[*i].ended.is_none();
         // A guest that did not end well keeps its place: what was not to be down together is not made so.
-        let holds_place = |i: &usize| under_way(i) || self.ended_badly(*i);
-        if !schedule.whole_batches {
-            let limit = schedule.batches.first().map_or(1, |share| share.of(end - first));
-            if (first..end).filter(under_way).count() >= limit {
-                return Turn::Later;
-            }
-        }
-        let hypervisor =
-            |i: usize| self.code.hosts.get(&self.fibers[i].host).and_then(|facts| facts.hypervisor.as_deref());
-        if let (Some(limit), Some(mine)) = (schedule.per_hypervisor, hypervisor(i)) {
-            let same = (first..end).filter(|other| holds_place(other) && hypervisor(*other) == Some(mine)).count();
-            if same >= limit {
-                return Turn::Later;
-            }
+        if let (Some(limit), Some(place)) = (schedule.per_hypervisor, self.place_of(i))
+            && self.runs[run].tally.places.get(&place).is_some_and(|taken| *taken >= limit)
+        {
+            return Turn::Later;
         }
         for partner in self.partners(i, &self.fibers[i].host) {
             let Some(other) = (first..end).find(|other| self.fibers[*other].host == partner) else { continue };
@@ -333,8 +387,13 @@ impl State {
             *first = Value::Host(self.fibers[i].host.clone());
         }
         let now = self.now;
+        self.is_begun(i);
+        let place = self.place_of(i);
+        let tally = &mut self.runs[self.fibers[i].run].tally;
+        tally.under_way += 1;
+        self.fibers[i].has_place = true;
+        place.into_iter().for_each(|place| *tally.places.entry(place).or_default() += 1);
         let fiber: &mut Fiber = &mut self.fibers[i];
-        fiber.begun = true;
         fiber.deadline = header.schedule.deadline.map(|ms| now.saturating_add(ms));
         fiber.frames = vec![Frame {
             proc: header.body,
@@ -369,6 +428,23 @@ impl State {
         }
         fiber.ended = Some(ending.clone());
         self.places_changed = true;
+        let place = self.place_of(i);
+        let tally = &mut self.runs[self.fibers[i].run].tally;
+        tally.ended += 1;
+        if std::mem::take(&mut self.fibers[i].has_place) {
+            let bad = !ending.is_good() && !matches!(ending, Ending::NotBegun(_));
+            tally.under_way -= 1;
+            tally.bad += usize::from(bad);
+            // One that did not end well keeps its place.
+            if let Some(place) = place.filter(|_| !bad)
+                && let Some(taken) = tally.places.get_mut(&place)
+            {
+                *taken -= 1;
+                if *taken == 0 {
+                    tally.places.remove(&place);
+                }
+            }
+        }
         self.say_watched(i, &ending, out);
         self.release(i, &ending, out);
         self.note(i, NoteKind::Finished(ending), out);

@@ -59,6 +59,23 @@ pub(super) struct PlanRun {
     /// Why no further guest is begun.
     pub(super) stopped: Option<String>,
     pub(super) over: bool,
+    pub(super) tally: Tally,
+}
+
+/// How the fibers of a plan stand, kept as they begin and end: with thousands of targets they are not counted for each
+/// answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Begun, and not ended.
+    pub(super) under_way: usize,
+    /// Ended, begun or not.
+    pub(super) ended: usize,
+    /// Begun, and not ended well.
+    pub(super) bad: usize,
+    /// Of those under way and those that did not end well, how many belong to each hypervisor.
+    pub(super) places: BTreeMap<String, usize>,
+    /// No fiber before this one waits to be begun.
+    pub(super) waiting_from: usize,
 }
 
 /// One guest's way through the plan.
@@ -72,6 +89,8 @@ pub(super) struct Fiber {
     /// A person stopped the run while a changing command of this guest was under way.
     pub(super) interrupted: bool,
     pub(super) begun: bool,
+    /// Whether it has a place among those under way: one that is given up never has.
+    pub(super) has_place: bool,
     /// How many changing commands it has begun.
     pub(super) changes: u64,
     pub(super) ended: Option<Ending>,
