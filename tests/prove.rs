@@ -124,7 +124,7 @@ const PLANTED: [Planted; 6] = [
   await ssh(host)
 }
 ",
-        without: |code| *code = (*without(&*without(code, Taken::Disrupt).unwrap(), Taken::Verify).unwrap()).clone(),
+        without: |code| *code = (*without(&without(code, Taken::Disrupt).unwrap(), Taken::Verify).unwrap()).clone(),
         rule: "not as it is said",
         shows: "is called done, and restarts only after that",
     },

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::driving::Telling;
 use crate::code::Code;
 use crate::lab::Lab;
-use crate::machine::{Answer, Effect, EffectId};
-use crate::run::{InMemory, Replay, World, begin, resume};
+use crate::machine::{Answer, Effect, EffectId, Event};
+use crate::run::{InMemory, Journal, Replay, World, begin, resume};
 
 /// The lab, at the speed at which a person wants to watch it.
 pub(crate) struct Watched {
@@ -19,7 +19,8 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    pub(crate) fn new(lab: Lab, speed: Option<u32>) -> Watched {
+    pub(crate) fn new(mut lab: Lab, speed: Option<u32>) -> Watched {
+        lab.forget();
         Watched { lab, speed, began: Instant::now() }
     }
 }
@@ -47,6 +48,17 @@ impl World for Watched {
     }
 }
 
+/// What another process would need to go on with the run: nothing where the machine that drives it is none of the site.
+struct Remembered {
+    events: Option<InMemory>,
+}
+
+impl Journal for Remembered {
+    fn write(&mut self, events: &[Event]) -> Result<(), String> {
+        self.events.as_mut().map_or(Ok(()), |kept| kept.write(events))
+    }
+}
+
 /// Runs code in the simulated site. Where the machine that drives the run is one of it and goes down, another process
 /// goes on after its boot, with what the journal says.
 pub(crate) fn run(
@@ -57,7 +69,7 @@ pub(crate) fn run(
 ) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    let mut journal = InMemory::default();
+    let mut journal = Remembered { events: code.controller.is_some().then(InMemory::default) };
     let mut replay = Replay::new(code.clone());
     let never = std::future::pending;
     runtime.block_on(begin(&mut replay, &mut world, &mut journal, windows, never, |note| telling.tell(note)))?;
@@ -69,7 +81,7 @@ pub(crate) fn run(
         }
         telling.at(world.now(), "resumed");
         replay = Replay::new(code.clone());
-        for event in journal.0.clone() {
+        for event in journal.events.iter().flat_map(|events| events.0.clone()) {
             replay.step(event);
         }
         let going_on = resume(&mut replay, &mut world, &mut journal, Vec::new(), never, |note| telling.tell(note));

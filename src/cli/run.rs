@@ -49,11 +49,15 @@ fn in_the_lab(arguments: &RunArguments, ready: Ready, terminal: &mut Terminal) -
     };
     let mut lab = scenes.lab(&ready.code, &ready.loaded.inventory);
     lab.vary(arguments.seed);
-    let mut telling = Telling::new(&ready.code, arguments.format, terminal);
+    // What was read is in the code; a large inventory would take the room of its guests.
+    let Ready { code, loaded, sources, .. } = ready;
+    drop((loaded, sources));
+    let code = Arc::new(code);
+    let mut telling = Telling::new(&code, arguments.format, terminal);
     let begins = begins.strftime("%a %Y-%m-%d %H:%M %Z");
     telling.say(&format!("In the lab: simulated machines, virtual time from {begins}\n"));
     let speed = arguments.speed.or(arguments.realtime.then_some(1));
-    lab::run(&Arc::new(ready.code), Watched::new(lab, speed), windows, &mut telling)?;
+    lab::run(&code, Watched::new(lab, speed), windows, &mut telling)?;
     Ok(telling.report())
 }
 

@@ -71,7 +71,8 @@ pub(super) fn test(origin: &Origin<'_>, rule: &str, story: &Story, run: &str) ->
         }
         "done twice" => {
             let lost = wrong.iter().filter(|(_, fault)| matches!(fault, Fault::LostBefore | Fault::LostAfter));
-            let lost = lost.filter_map(|(number, _)| seen.get(usize::try_from(*number).ok()?.checked_sub(1)?)).last();
+            let lost =
+                lost.filter_map(|(number, _)| seen.get(usize::try_from(*number).ok()?.checked_sub(1)?)).next_back();
             lost.map_or(format!("expect {} unknown", place(guest)), |lost| format!("expect once {}", lost.text()))
         }
         _ => format!("expect {} done", place(guest)),

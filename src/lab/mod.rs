@@ -51,6 +51,8 @@ pub struct Lab {
     identities: Arc<BTreeMap<String, Vec<String>>>,
     /// Every command that was started, and when. A site is copied often, and these only grow.
     runs: Vec<(u64, Arc<Run>)>,
+    /// Whether nobody will ask for them.
+    forgets: bool,
     /// Changing commands, by where they stand in the run.
     operations: BTreeMap<String, Operation>,
     /// Calls of `qm` that are under way.
@@ -167,6 +169,7 @@ impl Lab {
             identities: Arc::new(identities),
             machines,
             runs: Vec::new(),
+            forgets: false,
             operations: BTreeMap::new(),
             calls: BTreeMap::new(),
             tasks: Vec::new(),
@@ -208,6 +211,11 @@ impl Lab {
     /// A machine of the site, to see what became of it.
     pub fn machine_named(&self, name: &str) -> Option<&Machine> {
         self.machines.get(name)
+    }
+
+    /// From here on nobody asks which commands were started.
+    pub fn forget(&mut self) {
+        self.forgets = true;
     }
 
     /// Every command that was started, and when, in milliseconds.
@@ -421,7 +429,9 @@ impl Lab {
     /// Starts a command.
     fn start(&mut self, id: EffectId, run: Run) {
         let run = Arc::new(run);
-        self.runs.push((self.now, run.clone()));
+        if !self.forgets {
+            self.runs.push((self.now, run.clone()));
+        }
         let boot = self.machines.get(&run.host).map_or(0, |machine| machine.boot);
         let step = run.operation.as_ref().map(|operation| operation.step.clone());
         if let Some(step) = &step {
