@@ -305,6 +305,14 @@ fn no_further_guest_is_begun_after_so_many_failures() {
 }
 
 #[test]
+fn one_of_some_words_can_be_a_default() {
+    let plan = "plan p(how: \"a\" | \"b\" = \"b\") for guest in a\n  needs tier: \"dev\" | \"prod\" = \"dev\"\n{ record how = \"$how $tier\" }";
+    let ran = run(plan);
+    let recorded = |note: &Note| matches!(&note.kind, NoteKind::Recorded(_, value) if value == "b dev");
+    assert!(ran.notes.iter().any(recorded), "{:?}", ran.notes);
+}
+
+#[test]
 fn nobody_is_begun_outside_the_window_or_when_the_time_is_too_short() {
     let plan =
         "plan p for guest in a, b\n  window \"Sat 22:00-08:00\"\n{ on hypervisor: qm reboot $vmid\n await ssh(guest) }";
@@ -314,6 +322,8 @@ fn nobody_is_begun_outside_the_window_or_when_the_time_is_too_short() {
 
     let ran = run_in(plan, vec![vec![(2 * hour, 12 * hour)]], |_| {});
     assert_eq!(ran.why("a"), "window: it is outside \"Sat 22:00-08:00\"; it opens in 2h");
+    // Who was not begun has not failed, and keeps no place.
+    assert_eq!(ran.why("b"), ran.why("a"));
     assert_eq!(ran.words(), Vec::<&str>::new());
 
     let longest = ran.code.plan().longest[0] as i64;
