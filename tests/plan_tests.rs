@@ -174,6 +174,9 @@ fn every_setting_of_a_machine_is_known_to_the_lab() {
         "{}",
         said.stderr
     );
+    let often = site("often", "test \"it\" {\n  run again()\n  expect 0 times on pve: qm stop\n}\n");
+    let said = hostler(&often, &["test"]);
+    assert!(said.code == 2 && said.stderr.contains("how often is a whole number from 1 on"), "{}", said.stderr);
     // What only the lab can know is said when the test comes to it.
     let said = failure("release", "  given pve { release: 7 }\n  run again() for web1");
     assert!(said.contains("the lab knows the releases 8 and 9 of Proxmox VE, and not 7"), "{said}");

@@ -203,7 +203,7 @@ impl Body<'_, '_> {
             ExprKind::Int(count) if count > 0 => Some(count as u64),
             ExprKind::Bad => None,
             _ => {
-                self.report(errors::needs_constant(number.span, "how often: a number from 1 on, which"));
+                self.report(errors::how_often(number.span));
                 None
             }
         }

@@ -12,7 +12,7 @@ use std::hash::Hasher;
 use std::sync::Arc;
 
 use crate::code::Code;
-use crate::lab::Lab;
+use crate::lab::{GOLDEN, Lab, mixed};
 use crate::machine::{Effect, Ending, NoteKind};
 use crate::report::{line, word};
 pub use fault::Fault;
@@ -23,7 +23,7 @@ pub(crate) use world::{Told, World};
 const FAULTS_BY_CHANCE: u64 = 3;
 const MOST_BY_CHANCE: u32 = 8;
 
-/// Numbers that a seed gives (splitmix64).
+/// Numbers that a seed gives.
 struct Chance(u64);
 
 impl Chance {
@@ -33,10 +33,8 @@ impl Chance {
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
+        self.0 = self.0.wrapping_add(GOLDEN);
+        mixed(self.0)
     }
 
     /// A number below another; 0 where that is none.

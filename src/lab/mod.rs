@@ -599,10 +599,16 @@ fn varied(seed: u64, n: u64, usual: u64) -> u64 {
     if seed == 0 {
         return usual;
     }
-    // splitmix64
-    let mut mixed = seed.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^= mixed >> 31;
-    usual / 2 + (usual * 3 / 2) * (mixed % 1024) / 1023
+    let chance = mixed(seed.wrapping_add(n.wrapping_mul(GOLDEN)));
+    usual / 2 + (usual * 3 / 2) * (chance % 1024) / 1023
+}
+
+/// The step between the numbers that are mixed.
+pub(crate) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// A number that looks like chance and is made of another (splitmix64).
+pub(crate) fn mixed(number: u64) -> u64 {
+    let mixed = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
 }

@@ -55,3 +55,8 @@ pub(in crate::check) fn test_twice(span: Span, name: &str, first: Span) -> Diagn
         .and(first, "the other one")
         .help("a test is told by its name: say what each of them shows")
 }
+
+pub(in crate::check) fn how_often(span: Span) -> Diagnostic {
+    Diagnostic::error("type/mismatch", span, "how often is a whole number from 1 on")
+        .help("for none at all, write `expect never on …`")
+}
