@@ -275,6 +275,24 @@ fn a_story_is_a_test_that_fails_until_the_plan_is_mended() {
 }
 
 #[test]
+fn a_story_of_chance_keeps_only_what_had_to_go_wrong() {
+    let mut by_chance = 0;
+    for Planted { what, plan, without, rule, .. } in PLANTED {
+        let mut mistaken = (*code(plan)).clone();
+        without(&mut mistaken);
+        let code = Arc::new(mistaken);
+        let bound = Bound { run: "p()".to_string(), faults: 0, worlds: 1, random: 400, seed: 7 };
+        let found = explore(&code, &Lab::new(&code), &[], &bound);
+        let Some(story) = found.stories.get(rule) else { continue };
+        by_chance += 1;
+        let faults = |test: &str| test.matches("fault \"").count();
+        assert!(faults(&story.test) <= 2, "{what}:\n{}", story.test);
+        assert!(!story.test.contains("--seed"), "{what} does not need uncommon times:\n{}", story.test);
+    }
+    assert!(by_chance >= 4, "{by_chance} of {} are found by chance", PLANTED.len());
+}
+
+#[test]
 fn chance_is_made_of_a_seed() {
     let arguments = |seed: &'static str| {
         [

@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use hostler::hosts::{Claim, Claimed, Hosts, Operation, Options, Watch};
+use hostler::hosts::{Claim, Claimed, Hosts, Operation, Options, Trouble, Watch};
 use support::{Bed, Node, eventually, operation, refused};
 
 const SHELLS: [&str; 3] = ["dash", "busybox", "bash"];
@@ -158,6 +158,42 @@ async fn a_guest_that_has_moved_away_is_acted_on_no_more() {
         std::fs::remove_file(node.path.join("root/guest")).unwrap();
         assert_eq!(hosts.run(&command("2")).await.unwrap().code, 0);
         assert_eq!(node.read("root/starts"), "started\nstarted\n", "{shell}");
+    }
+}
+
+#[tokio::test]
+async fn a_power_command_that_comes_after_its_watch_is_not_started() {
+    for shell in SHELLS {
+        let (bed, hosts) = site(shell, LONG);
+        let node = bed.node("pve");
+        is(node, "running", "");
+        let switched_off = |step: &str| {
+            let mut request = operation("pve", &["sh", "-c", "echo started >>/root/starts"], step, "web 1");
+            // The watch stands under the operation's id.
+            let id = request.operation.as_ref().unwrap().id.clone();
+            request.operation.as_mut().unwrap().watched = true;
+            (request, move |bound| Watch { id, ..watch("", bound) })
+        };
+        let (request, _) = switched_off("never");
+        let nobody = hosts.run(&request).await;
+        assert!(matches!(nobody, Err(Trouble::Unwatched { .. })), "{shell}: {nobody:?}");
+        // Asked for when the host booted, and its time is out.
+        let (request, asked) = switched_off("old");
+        hosts.watch(&asked(600_000)).await.unwrap();
+        let on = node.path.join("lib/hostler/guests/web=201/on");
+        let text = std::fs::read_to_string(&on).unwrap();
+        let fields: Vec<&str> = text.splitn(7, ' ').collect();
+        std::fs::write(&on, format!("{} 0 0 {}", fields[..4].join(" "), fields[6])).unwrap();
+        let old = hosts.run(&request).await;
+        assert!(matches!(old, Err(Trouble::Unwatched { .. })), "{shell}: {old:?}");
+        // That was the answer: a new watch does not start the old command.
+        let (_, asked) = switched_off("old");
+        hosts.watch(&asked(600_000)).await.unwrap();
+        assert!(hosts.run(&request).await.is_err(), "{shell}");
+        let (request, asked) = switched_off("new");
+        hosts.watch(&asked(600_000)).await.unwrap();
+        assert_eq!(hosts.run(&request).await.unwrap().code, 0, "{shell}");
+        assert_eq!(node.read("root/starts"), "started\n", "{shell}");
     }
 }
 

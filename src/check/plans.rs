@@ -27,6 +27,13 @@ pub(super) struct Draft {
     test: Option<Test>,
 }
 
+impl Draft {
+    /// One that was asked for, without clauses.
+    fn of(plan: Plan) -> Self {
+        Draft { plan, defaults: IndexMap::new(), window: None, lock: None, asked: true, test: None }
+    }
+}
+
 impl Checker<'_> {
     /// Reads the plans of the file: the one that is meant, or all.
     pub(super) fn plans(&mut self, entry: ModuleId, request: &Request) -> Vec<Draft> {
@@ -145,22 +152,9 @@ impl Checker<'_> {
             span: test.span,
         };
         self.keep(id, proc, facts);
-        let plan = Plan {
-            name: test.name.text.clone(),
-            doc: test.doc.clone(),
-            body: id,
-            targets: Vec::new(),
-            schedule: Schedule::default(),
-            is_site: true,
-            longest: Vec::new(),
-            altogether: 0,
-            costliest: None,
-            hands_off: Vec::new(),
-            verify: false,
-            reaches: IndexMap::new(),
-        };
+        let plan = Plan { doc: test.doc.clone(), ..Plan::of(test.name.text.clone(), id, true) };
         let test = Test { span: test.name.span, begins: begins.and_then(|begins| begins.text()) };
-        Draft { plan, defaults: IndexMap::new(), window: None, lock: None, asked: true, test: Some(test) }
+        Draft { test: Some(test), ..Draft::of(plan) }
     }
 
     fn script(&mut self, entry: ModuleId, statements: &[&tree::Stmt], request: &Request) -> Draft {
@@ -192,21 +186,8 @@ impl Checker<'_> {
             span: file,
         };
         self.keep(id, proc, facts);
-        let plan = Plan {
-            name: "script".to_string(),
-            doc: Vec::new(),
-            body: id,
-            targets: targets.unwrap_or_default(),
-            schedule: Schedule::default(),
-            is_site: false,
-            longest: Vec::new(),
-            altogether: 0,
-            costliest: None,
-            hands_off: Vec::new(),
-            verify: false,
-            reaches: IndexMap::new(),
-        };
-        Draft { plan, defaults: IndexMap::new(), window: None, lock: None, asked: true, test: None }
+        let targets = targets.unwrap_or_default();
+        Draft::of(Plan { targets, ..Plan::of("script".to_string(), id, false) })
     }
 
     fn keep(&mut self, id: ProcId, proc: Proc, facts: super::ProcFacts) {
@@ -286,23 +267,10 @@ impl Checker<'_> {
             _ => Vec::new(),
         };
         let window = plan.clauses.iter().find(|clause| matches!(clause.kind, ClauseKind::Window(_)));
-        let plan_out = Plan {
-            name: plan.name.text.clone(),
-            doc: plan.doc.clone(),
-            body: id,
-            targets,
-            schedule,
-            is_site,
-            longest: Vec::new(),
-            altogether: 0,
-            costliest: None,
-            hands_off: Vec::new(),
-            verify: false,
-            reaches: IndexMap::new(),
-        };
         let lock = plan.clauses.iter().find(|clause| matches!(clause.kind, ClauseKind::Lock(_)));
         let (window, lock) = (window.map(|clause| clause.span), lock.map(|clause| clause.span));
-        Draft { plan: plan_out, defaults, window, lock, asked, test: None }
+        let plan = Plan { doc: plan.doc.clone(), targets, schedule, ..Plan::of(plan.name.text.clone(), id, is_site) };
+        Draft { defaults, window, lock, asked, ..Draft::of(plan) }
     }
 
     /// Holds each plan against its targets. Nothing is answered where an error was found.

@@ -159,7 +159,11 @@ impl Body<'_, '_> {
                 let reason = reason.as_ref().map(|reason| self.expr(reason, &Type::Str).0);
                 let ending = ending.text.split_whitespace().collect::<Vec<_>>().join(" ");
                 let values = reason.map(|reason| ("reason".to_string(), reason)).into_iter().collect();
-                stage(StageKind::Ended(ending), hosts, Vec::new(), values)
+                let kind = match ending.as_str() {
+                    "warned" | "recorded" | "notified" => StageKind::Said(ending),
+                    _ => StageKind::Ended(ending),
+                };
+                stage(kind, hosts, Vec::new(), values)
             }
             Expect::Ran(times, ran) => {
                 let (least, most) = match times {

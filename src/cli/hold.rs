@@ -71,7 +71,7 @@ fn at(loaded: &site::Loaded, ask: impl AsyncFnOnce(&Hosts) -> Result<(), Trouble
             | Trouble::Unknown { host, why, .. } => {
                 format!("`{host}`: {why}")
             }
-            Trouble::Timeout { host, .. } => format!("`{host}` did not answer in time"),
+            Trouble::Timeout { host, .. } | Trouble::Unwatched { host } => format!("`{host}` did not answer in time"),
         })
     })
 }

@@ -1,19 +1,9 @@
 //! A story as a test of the plan, to keep.
 
-use std::sync::Arc;
-
-use super::{Fault, Story, World};
-use crate::code::Code;
-use crate::lab::{Lab, is_like};
+use super::{Fault, Origin, Story};
+use crate::lab::is_like;
 use crate::machine::{Effect, Ending};
 use crate::report::word;
-
-/// What a story begins from.
-pub(super) struct Origin<'a> {
-    pub(super) code: &'a Arc<Code>,
-    pub(super) lab: &'a Lab,
-    pub(super) windows: &'a [Vec<(i64, i64)>],
-}
 
 /// An effect that was asked for.
 struct Asked {
@@ -29,28 +19,20 @@ pub(super) fn test(origin: &Origin<'_>, rule: &str, story: &Story, run: &str) ->
     let Story { guest, wrong, varied, .. } = story;
     let mut lines = Vec::new();
     let mut seen: Vec<Asked> = Vec::new();
-    let mut lab = origin.lab.clone();
     if *varied != 0 {
         lines.push(format!("# With `hostler test --seed {varied}`."));
-        lab.vary(*varied);
     }
-    let mut world = World::begin(origin.code, lab, origin.windows.to_vec(), 0);
-    loop {
-        while let Some((id, effect)) = world.asked() {
-            let who = world.who_waits(id);
-            seen.push(Asked::of(&effect));
-            match wrong.iter().find(|(number, _)| *number == world.asked) {
-                Some((_, fault)) => {
-                    lines.extend(seen.last().map(|last| line(fault, last, &seen)));
-                    world.goes_wrong(fault, id, effect, who.as_deref());
-                }
-                None => world.begin_effect(id, effect, who.as_deref()),
+    let mut world = origin.world(0, *varied);
+    world.run(|world, id, effect, who| {
+        seen.push(Asked::of(&effect));
+        match wrong.iter().find(|(number, _)| *number == world.asked) {
+            Some((_, fault)) => {
+                lines.extend(seen.last().map(|last| line(fault, last, &seen)));
+                world.goes_wrong(fault, id, effect, who);
             }
+            None => world.begin_effect(id, effect, who),
         }
-        if world.is_over() || !world.turns() {
-            break;
-        }
-    }
+    });
     lines.push(format!("run {run}"));
     for (host, ending) in world.endings() {
         if let Some(ending @ (Ending::Failed(_) | Ending::Refused(_) | Ending::Unknown(_))) = ending

@@ -4,6 +4,7 @@
 mod fault;
 mod keep;
 mod rules;
+mod shrink;
 mod story;
 mod world;
 
@@ -17,7 +18,7 @@ use crate::machine::{Effect, Ending, NoteKind};
 use crate::report::{line, word};
 pub use fault::Fault;
 pub use story::Story;
-pub(crate) use world::{Told, World};
+pub(crate) use world::{Told, World, fault_line};
 
 /// How many things go wrong in a world by chance: about so many, and at most.
 const FAULTS_BY_CHANCE: u64 = 3;
@@ -79,37 +80,47 @@ pub struct Explored {
     pub stories: BTreeMap<&'static str, Story>,
 }
 
+/// What every world begins from.
+struct Origin<'a> {
+    code: &'a Arc<Code>,
+    lab: &'a Lab,
+    windows: &'a [Vec<(i64, i64)>],
+}
+
+impl Origin<'_> {
+    /// A world in which so many things may go wrong, with the times that `varied` makes; 0 is the usual ones.
+    fn world(&self, faults: u32, varied: u64) -> World {
+        let mut lab = self.lab.clone();
+        if varied != 0 {
+            lab.vary(varied);
+        }
+        World { varied, ..World::begin(self.code, lab, self.windows.to_vec(), faults) }
+    }
+}
+
 /// Explores a plan in a site.
 pub fn explore(code: &Arc<Code>, lab: &Lab, windows: &[Vec<(i64, i64)>], bound: &Bound) -> Explored {
     let mut found = Explored::default();
     let mut digests = BTreeSet::new();
-    one_after_the_other(code, lab, windows, bound, (&mut found, &mut digests));
+    let origin = Origin { code, lab, windows };
+    one_after_the_other(&origin, bound, (&mut found, &mut digests));
     for number in 0..bound.random {
         let mut chance = Chance::of(bound.seed, number);
-        let mut lab = lab.clone();
-        let varied = chance.next() >> 32 | 1;
-        lab.vary(varied);
-        let mut world = World { varied, ..World::begin(code, lab, windows.to_vec(), MOST_BY_CHANCE) };
+        let mut world = origin.world(MOST_BY_CHANCE, chance.next() >> 32 | 1);
         world.run_by_chance(chance, found.effects);
         world.count((&mut found, &mut digests));
     }
-    let origin = keep::Origin { code, lab, windows };
     for (rule, story) in &mut found.stories {
+        shrink::shrink(&origin, rule, story);
         story.test = keep::test(&origin, rule, story, &bound.run);
     }
     found
 }
 
-fn one_after_the_other(
-    code: &Arc<Code>,
-    lab: &Lab,
-    windows: &[Vec<(i64, i64)>],
-    bound: &Bound,
-    (found, digests): (&mut Explored, &mut BTreeSet<u64>),
-) {
+fn one_after_the_other(origin: &Origin<'_>, bound: &Bound, (found, digests): (&mut Explored, &mut BTreeSet<u64>)) {
     // One thing that goes wrong everywhere, before two go wrong anywhere.
     for faults in 0..=bound.faults {
-        let mut open = vec![World::begin(code, lab.clone(), windows.to_vec(), faults)];
+        let mut open = vec![origin.world(faults, 0)];
         while let Some(mut world) = open.pop() {
             if found.worlds >= bound.worlds {
                 found.bounded = true;
@@ -133,24 +144,19 @@ impl World {
     /// Runs until nothing more happens. Gives the worlds in which something else happens to an effect on the way.
     fn run_out(&mut self) -> Vec<World> {
         let mut forks = Vec::new();
-        loop {
-            while let Some((id, effect)) = self.asked() {
-                let who = self.who_waits(id);
-                self.effects += u64::from(matches!(effect, Effect::Run(_) | Effect::Reach { .. }));
-                if self.faults > 0 {
-                    for fault in Fault::of(&effect, who.as_deref(), &self.lab) {
-                        let mut fork = self.clone();
-                        fork.faults -= 1;
-                        fork.goes_wrong(&fault, id, effect.clone(), who.as_deref());
-                        forks.push(fork);
-                    }
+        self.run(|world, id, effect, who| {
+            world.effects += u64::from(matches!(effect, Effect::Run(_) | Effect::Reach { .. }));
+            if world.faults > 0 {
+                for fault in Fault::of(&effect, who, &world.lab) {
+                    let mut fork = world.clone();
+                    fork.faults -= 1;
+                    fork.goes_wrong(&fault, id, effect.clone(), who);
+                    forks.push(fork);
                 }
-                self.begin_effect(id, effect, who.as_deref());
             }
-            if self.is_over() || !self.turns() {
-                return forks;
-            }
-        }
+            world.begin_effect(id, effect, who);
+        });
+        forks
     }
 
     fn unwell(&self) -> Vec<String> {
@@ -167,23 +173,17 @@ impl World {
 
     /// Runs to its end; things go wrong by chance, about three in all.
     fn run_by_chance(&mut self, mut chance: Chance, effects: u64) {
-        loop {
-            while let Some((id, effect)) = self.asked() {
-                let who = self.who_waits(id);
-                let faults = if self.faults > 0 { Fault::of(&effect, who.as_deref(), &self.lab) } else { Vec::new() };
-                let goes_wrong = !faults.is_empty() && chance.below(effects.max(1)) < FAULTS_BY_CHANCE;
-                match faults.get(usize::try_from(chance.below(faults.len() as u64)).unwrap_or(0)) {
-                    Some(fault) if goes_wrong => {
-                        self.faults -= 1;
-                        self.goes_wrong(fault, id, effect, who.as_deref());
-                    }
-                    _ => self.begin_effect(id, effect, who.as_deref()),
+        self.run(|world, id, effect, who| {
+            let faults = if world.faults > 0 { Fault::of(&effect, who, &world.lab) } else { Vec::new() };
+            let goes_wrong = !faults.is_empty() && chance.below(effects.max(1)) < FAULTS_BY_CHANCE;
+            match faults.get(usize::try_from(chance.below(faults.len() as u64)).unwrap_or(0)) {
+                Some(fault) if goes_wrong => {
+                    world.faults -= 1;
+                    world.goes_wrong(fault, id, effect, who);
                 }
+                _ => world.begin_effect(id, effect, who),
             }
-            if self.is_over() || !self.turns() {
-                return;
-            }
-        }
+        });
     }
 
     /// It is at its end, and held against the rules.

@@ -41,10 +41,15 @@ impl Watched {
         Watched { on: on.collect(), pairs, ..Watched::default() }
     }
 
+    /// Whether somebody else may have taken the machine down.
+    fn is_excused(&self, name: &str) -> bool {
+        self.by_hand.contains(name) || self.frozen.contains(name)
+    }
+
     pub(super) fn goes_wrong(&mut self, fault: &Fault, who: Option<&str>, effect: &Effect, lab: &Lab) {
         if let (Effect::Run(run), Some(who)) = (effect, who)
             && (run.operation.is_none() || *fault == Fault::Hangs)
-            && lab.machines().any(|machine| machine.name == who && machine.hypervisor.as_ref() == Some(&run.host))
+            && lab.machine_named(who).is_some_and(|machine| machine.hypervisor.as_ref() == Some(&run.host))
         {
             self.hindered.insert(who.to_string());
         }
@@ -58,15 +63,10 @@ impl Watched {
             self.power.insert(who.to_string(), operation.effect);
         }
         match fault {
-            Fault::PowerLost(host) => {
-                let with_it = lab.machines().filter(|one| one.name == *host || one.hypervisor.as_ref() == Some(host));
-                self.by_hand.extend(with_it.map(|machine| machine.name.clone()));
-            }
+            Fault::PowerLost(host) => self.by_hand.extend(with_its_guests(lab, host)),
             Fault::Freezes(host) => {
-                let with_it = lab.machines().filter(|one| one.name == *host || one.hypervisor.as_ref() == Some(host));
-                let with_it: Vec<String> = with_it.map(|machine| machine.name.clone()).collect();
-                self.hindered.extend(with_it.iter().cloned());
-                self.frozen.extend(with_it);
+                self.hindered.extend(with_its_guests(lab, host));
+                self.frozen.extend(with_its_guests(lab, host));
             }
             Fault::AgentDies(guest) | Fault::SwitchedOff(guest) => {
                 self.by_hand.insert(guest.clone());
@@ -91,24 +91,25 @@ impl Watched {
         }
         let groups = self.pairs.iter().filter(|group| group.iter().any(|name| name == who));
         let mut partners = groups.flatten().filter(|name| *name != who);
-        let off =
-            |name: &&String| lab.machines().any(|machine| machine.name == **name && !(machine.running && machine.ssh));
-        let excused = |name: &String| self.by_hand.contains(name) || self.frozen.contains(name);
-        if let Some(partner) = partners.find(|name| off(name) && !excused(name)) {
+        if let Some(partner) = partners.find(|name| does_not_answer(lab, name) && !self.is_excused(name)) {
             let why = format!("`{who}` is switched off while `{partner}`, its partner, does not answer");
             self.broken.push(("both down", who.to_string(), why));
+        }
+    }
+
+    /// Its host says that a command was not started, and will not be.
+    pub(super) fn not_started(&mut self, effect: &Effect, who: &str) {
+        if let Effect::Run(run) = effect {
+            self.unknown.remove(&(who.to_string(), run.argv.join(" ")));
         }
     }
 
     /// No two of a pair are down at once because the run has switched them off.
     pub(super) fn looks(&mut self, lab: &Lab) {
         for group in &self.pairs {
-            let down = group.iter().filter(|name| {
-                self.power.contains_key(*name)
-                    && !self.by_hand.contains(*name)
-                    && !self.frozen.contains(*name)
-                    && lab.machine_named(name).is_some_and(|machine| !(machine.running && machine.ssh))
-            });
+            let down = group
+                .iter()
+                .filter(|name| self.power.contains_key(*name) && !self.is_excused(name) && does_not_answer(lab, name));
             if let [first, second, ..] = down.collect::<Vec<_>>().as_slice()
                 && !self.broken.iter().any(|(rule, ..)| *rule == "both down")
             {
@@ -122,7 +123,7 @@ impl Watched {
     pub(super) fn note(&mut self, note: &Note, lab: &Lab) {
         let guest = &note.guest;
         if let NoteKind::Finished(Ending::Done) = &note.kind
-            && let Some(machine) = lab.machines().find(|machine| machine.name == *guest)
+            && let Some(machine) = lab.machine_named(guest)
             && self.on.contains(guest)
             && !self.by_hand.contains(guest)
             && machine.hypervisor.is_some()
@@ -135,12 +136,26 @@ impl Watched {
     }
 }
 
+/// A machine and what runs on it.
+fn with_its_guests<'l>(lab: &'l Lab, host: &'l str) -> impl Iterator<Item = String> + 'l {
+    let with_it = lab.machines().filter(move |one| one.name == host || one.hypervisor.as_deref() == Some(host));
+    with_it.map(|machine| machine.name.clone())
+}
+
+fn is_off(lab: &Lab, name: &str) -> bool {
+    lab.machine_named(name).is_some_and(|machine| !machine.running)
+}
+
+fn does_not_answer(lab: &Lab, name: &str) -> bool {
+    lab.machine_named(name).is_some_and(|machine| !(machine.running && machine.ssh))
+}
+
 /// A guest whose power was changed and that is called done stays up once the run is over.
 fn goes_down_after(world: &mut World, endings: &[(String, Option<Ending>)]) -> Vec<(&'static str, String, String)> {
-    let Watched { power, by_hand, frozen, .. } = &world.watched;
+    let watched = &world.watched;
     let done = endings.iter().filter(|(_, ending)| matches!(ending, Some(Ending::Done)));
-    let done = done.filter(|(host, _)| power.contains_key(host) && !by_hand.contains(host) && !frozen.contains(host));
-    let boot_of = |lab: &Lab, host: &str| lab.machines().find(|machine| machine.name == host).map(|one| one.boot);
+    let done = done.filter(|(host, _)| watched.power.contains_key(host) && !watched.is_excused(host));
+    let boot_of = |lab: &Lab, host: &str| lab.machine_named(host).map(|machine| machine.boot);
     let before: Vec<(String, Option<u32>)> = done.map(|(host, _)| (host.clone(), boot_of(&world.lab, host))).collect();
     if before.is_empty() {
         return Vec::new();
@@ -168,7 +183,6 @@ pub(super) fn broken(world: &mut World) -> Vec<(&'static str, String, String)> {
     {
         broken.push(("never ends", guest.clone(), format!("nothing more happens, and `{guest}` has not ended")));
     }
-    let is_off = |lab: &Lab, guest: &str| lab.machines().any(|machine| machine.name == guest && !machine.running);
     let meant: BTreeSet<String> = endings
         .iter()
         .map(|(guest, _)| guest.clone())

@@ -1,6 +1,6 @@
 //! What happened in a world, as lines that a person can follow.
 
-use super::{Fault, Told, World};
+use super::{Fault, Told, World, fault_line};
 use crate::machine::NoteKind;
 use crate::report::line;
 
@@ -43,7 +43,7 @@ impl Story {
             }
         };
         let shown = |told: &Told| match told {
-            Told::Fault(..) => Some(told.text()),
+            Told::Fault(at, what) => Some(fault_line(*at, what)),
             Told::Note(note) => line(note, guest.chars().count()),
         };
         let kept: Vec<&Told> = told.iter().filter(of_guest).collect();

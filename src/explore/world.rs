@@ -8,7 +8,7 @@ use super::Fault;
 use super::rules::Watched;
 use crate::code::Code;
 use crate::lab::Lab;
-use crate::machine::{Answer, Effect, EffectId, Ending, Event, Note};
+use crate::machine::{Answer, Effect, EffectId, Ending, Event, Note, Trouble};
 use crate::report::clock;
 use crate::run::{Replay, World as _};
 
@@ -43,14 +43,9 @@ pub(crate) enum Told {
     Fault(u64, String),
 }
 
-impl Told {
-    /// What went wrong, as a line; nothing for a note, which has lines of its own.
-    pub(crate) fn text(&self) -> String {
-        match self {
-            Told::Fault(at, text) => format!("{:>7}  ⚡ {text}", clock(*at)),
-            Told::Note(_) => String::new(),
-        }
-    }
+/// The line of something that goes wrong.
+pub(crate) fn fault_line(at: u64, what: &str) -> String {
+    format!("{:>7}  ⚡ {what}", clock(at))
 }
 
 impl World {
@@ -82,6 +77,19 @@ impl World {
             self.told.push(Told::Note(note));
         }
         self.queue.extend(stepped.effects);
+    }
+
+    /// All that was asked for begins, each as `begin` has it, and then the next thing happens, to the end.
+    pub(super) fn run(&mut self, mut begin: impl FnMut(&mut World, EffectId, Effect, Option<&str>)) {
+        loop {
+            while let Some((id, effect)) = self.asked() {
+                let who = self.who_waits(id);
+                begin(self, id, effect, who.as_deref());
+            }
+            if self.is_over() || !self.turns() {
+                return;
+            }
+        }
     }
 
     /// What was asked for and is to begin next.
@@ -134,6 +142,11 @@ impl World {
     }
 
     fn answered(&mut self, (at, id, answer): (u64, EffectId, Answer)) {
+        if let Answer::Ran(Err(Trouble::Unwatched { .. })) = &answer
+            && let (Some(effect), Some(who)) = (self.replay.asked(id), self.who_waits(id))
+        {
+            self.watched.not_started(effect, &who);
+        }
         if let Some(answer) = self.replay.understood(id, answer) {
             self.take(Event::Result { id, at, answer });
         }

@@ -45,6 +45,8 @@ enum Found {
         passes: bool,
         closes: bool,
     },
+    /// Not started, because nobody looks after the guest that would be switched off.
+    Unwatched,
     /// Not started, and no runner is about to.
     Idle,
     Running,
@@ -134,7 +136,7 @@ impl Hosts {
             Ok(Ok(said)) => match work.found(said) {
                 Found::Cancelled => Ok(true),
                 Found::Ended(_) | Found::Running | Found::Lost { .. } => Ok(false),
-                Found::Refused { .. } | Found::Idle => Err(work.refused(no_room(""))),
+                Found::Refused { .. } | Found::Unwatched | Found::Idle => Err(work.refused(no_room(""))),
             },
             Ok(Err(lost)) => Err(work.unknown(&lost.end.why)),
             Err(_) => Err(work.unknown("")),
@@ -228,6 +230,12 @@ impl Work<'_> {
                     session = Some(connected);
                 }
                 Found::Refused { why, closes: true, .. } => return self.not_started(&why).await,
+                Found::Unwatched => {
+                    return match self.not_started("").await {
+                        (Err(Trouble::Refused { .. }), left) => (Err(self.unwatched()), left),
+                        settled => settled,
+                    };
+                }
                 Found::Refused { why, .. } => return (Err(self.refused(why)), None),
                 Found::Idle => {
                     launches += 1;
@@ -263,7 +271,7 @@ impl Work<'_> {
                     Found::Running => return (Err(self.timeout()), Some(self.left(None))),
                     Found::Lost { began } => return (Err(self.lost(began)), None),
                     Found::Refused { why, .. } => why,
-                    Found::Idle => "Its spool takes nothing.".to_string(),
+                    Found::Unwatched | Found::Idle => "Its spool takes nothing.".to_string(),
                 },
                 Ok(Err(why)) => why,
                 Err(_) => return (Err(self.unknown("")), None),
@@ -316,6 +324,7 @@ impl Work<'_> {
                 Ok(Found::Lost { began }) => return Err(self.lost(began)),
                 Ok(Found::Cancelled) => return Err(self.was_cancelled()),
                 Ok(Found::Running) => heard = Instant::now(),
+                Ok(Found::Unwatched) => return Err(self.unwatched()),
                 Ok(Found::Idle) => return self.late("Its time was out before it was started.").await,
                 Ok(Found::Refused { why, .. }) => return self.late(&why).await,
                 Err(why) => {
@@ -390,6 +399,7 @@ impl Work<'_> {
                 let why = format!("`{subject}` is not there any more{where_to}; this command was not started.");
                 refused(why, false, true)
             }
+            ["refused", "unwatched", ..] => Found::Unwatched,
             ["refused", "other", ..] => refused(
                 "Another command stands under the same id there; this one was not started.".into(),
                 false,
@@ -414,6 +424,10 @@ impl Work<'_> {
 
     fn refused(&self, why: String) -> Trouble {
         Trouble::Refused { host: self.request.host.clone(), why }
+    }
+
+    fn unwatched(&self) -> Trouble {
+        Trouble::Unwatched { host: self.request.host.clone() }
     }
 
     fn was_cancelled(&self) -> Trouble {
@@ -459,6 +473,6 @@ pub(super) fn holder(words: &[&str]) -> Option<Holder> {
 pub(super) fn sentence(trouble: Trouble) -> String {
     match trouble {
         Trouble::Unreachable { why, .. } | Trouble::Refused { why, .. } | Trouble::Unknown { why, .. } => why,
-        Trouble::Timeout { .. } => String::new(),
+        Trouble::Timeout { .. } | Trouble::Unwatched { .. } => String::new(),
     }
 }

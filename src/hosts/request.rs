@@ -45,6 +45,9 @@ pub struct Operation {
     pub not_after: Duration,
     /// Whether it takes down the machine that carries it out. It is answered as soon as it is started.
     pub own_power: bool,
+    /// Whether it is started only while the host watches over the subject, under this operation's id, and the time of
+    /// its command is not out there.
+    pub watched: bool,
     /// Who asks for it, for messages to others.
     pub who: String,
     /// Whether it may have been sent before, by a process that is gone: that its host can not be reached says nothing
@@ -200,6 +203,11 @@ pub enum Trouble {
         host: String,
         /// For a person.
         why: String,
+    },
+    /// The host does not watch over the guest any more that would be switched off; the command was not started.
+    Unwatched {
+        /// The host that is to blame.
+        host: String,
     },
     /// It did not end in time. A reading command was ended on the host.
     Timeout {

@@ -25,8 +25,10 @@ set -f
 IFS=' '
 owner
 set -- ${l#?}
-op=$1 digest=$2 subject=$3 token=$4 run=$5 late=$6 own=$7 K=$8 in=$9
+op=$1 digest=$2 subject=$3 token=$4 run=$5 late=$6 own=$7 watched=$8 K=$9
 shift 9
+in=$1
+shift
 if [ "$in" = 1 ]; then exec 4<"$f.in"; else exec 4</dev/null; fi
 rm -f "$0" "$f.in"
 #point begun
@@ -70,6 +72,17 @@ fenced() {
   leave refused fenced "$n" "${i:--}" "${h:--}" "${a:--}"
 }
 
+# unwatched: leaves where nobody looks after the guest that would be switched off: its watch is over, is another's, or was
+# asked for so long ago that the time of the command is out.
+unwatched() {
+  [ "$watched" = 1 ] || return 0
+  now
+  marked && [ "$watch" = "$op" ] || leave refused unwatched
+  # After a boot it counts from there, as the watcher counts.
+  [ "$x" = "$b" ] || y=0
+  [ "$t" -le $((y + z + 6000)) ] || leave refused unwatched
+}
+
 # moved: leaves where the guest, whose power the run changes, is on this host no more: it is another's then, or nobody's.
 moved() {
   marked && see 20 || return 0
@@ -104,6 +117,7 @@ room 2>/dev/null || leave refused full "$(room 2>&1)"
 enter
 #point entered
 fenced
+unwatched
 moved
 now
 [ "$t" -le "$late" ] || leave refused late

@@ -10,7 +10,7 @@ use super::Hosts;
 use super::holding::Holding;
 use super::request::{self, Operation, Request};
 use crate::code::SecretSource;
-use crate::machine::{Answer, Claim, Datum, Effect, EffectId, Greeting, Reply, Run, Trouble};
+use crate::machine::{Answer, Claim, Datum, Effect, EffectId, Greeting, Reply, Run, Trouble, WATCHER};
 use crate::run::World;
 
 /// How long an HTTP address may take to answer.
@@ -264,9 +264,10 @@ fn request(
     let operation = run.operation.map(|operation| Operation {
         not_after: within,
         own_power: operation.effect.is_power() && operation.subject == run.host,
+        watched: operation.watched,
         ..Operation::of_step(run_id, &operation.step, &run.host, &operation.subject)
     });
-    let request = Request {
+    let mut request = Request {
         user: run.user.or_else(|| become_users.get(&run.host).cloned()),
         host: run.host,
         argv: run.argv,
@@ -275,6 +276,12 @@ fn request(
         within,
         operation,
     };
+    // The watch is in the spool of its user, and another's knows nothing of it.
+    if request.user.as_deref() != Some(WATCHER)
+        && let Some(operation) = &mut request.operation
+    {
+        operation.watched = false;
+    }
     Ok((request, secrets))
 }
 
@@ -303,6 +310,7 @@ fn trouble(trouble: request::Trouble) -> Trouble {
     match trouble {
         request::Trouble::Unreachable { host, why } => Trouble::Unreachable { host, why },
         request::Trouble::Refused { host, why } => Trouble::Refused { host, why },
+        request::Trouble::Unwatched { host } => Trouble::Unwatched { host },
         request::Trouble::Timeout { host, after } => Trouble::Timeout { host, after: after.as_millis() as u64 },
         request::Trouble::Unknown { host, why, began } => Trouble::Unknown { host, why, began },
     }

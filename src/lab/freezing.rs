@@ -59,6 +59,11 @@ impl Lab {
         }
     }
 
+    /// The process that drove a run has ended, and nobody renews what it has claimed.
+    pub fn claims_end(&mut self) {
+        self.claims.clear();
+    }
+
     /// The process that drives the run stands still: its claims are soon over, and what it is told it hears after.
     pub fn controller_pauses(&mut self, long: u64) {
         let claims = std::mem::take(&mut self.claims);

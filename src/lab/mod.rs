@@ -419,6 +419,10 @@ impl Lab {
         let step = run.operation.as_ref().map(|operation| operation.step.clone());
         let within = run.within;
         if step.as_ref().is_none_or(|step| !self.operations.contains_key(step)) {
+            if run.operation.as_ref().is_some_and(|operation| operation.watched && !self.is_watched(operation)) {
+                self.answer(COMMAND, id, Answer::Ran(Err(Trouble::Unwatched { host: run.host })));
+                return;
+            }
             self.start(id, run);
         }
         if let Some(step) = step {

@@ -1,7 +1,7 @@
 //! Guests that their hypervisors watch over while they are switched off.
 
 use super::{Answer, CONNECT, Change, Due, EffectId, Lab};
-use crate::machine::{WATCH_GRACE, WATCH_LATE, WATCH_LONGEST, Watch};
+use crate::machine::{self, WATCH_GRACE, WATCH_LATE, WATCH_LONGEST, Watch};
 
 /// The pause between two looks, in milliseconds.
 const EVERY: u64 = 60_000;
@@ -35,6 +35,12 @@ impl Lab {
         if self.watches.get(&watch.subject).is_some_and(|watching| watching.step == watch.step) {
             self.watches.remove(&watch.subject);
         }
+    }
+
+    /// Whether a command still belongs to the watch that was asked for it.
+    pub(super) fn is_watched(&self, operation: &machine::Operation) -> bool {
+        let watching = self.watches.get(&operation.subject);
+        watching.is_some_and(|one| one.step == operation.step && self.now <= one.bound + WATCH_GRACE)
     }
 
     /// One look at a guest. One that is off, and on which nobody acts, is started.

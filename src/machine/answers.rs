@@ -380,6 +380,16 @@ impl State {
                     return;
                 }
             }
+            // This process stood still, or another went on with the run: the watch of then is over.
+            Trouble::Unwatched { host } => {
+                let text =
+                    format!("`{host}` had ceased to watch over `{guest}` while it waited for `{}`", command.text);
+                self.note(i, NoteKind::Warned(text), out);
+                self.guest(i, guest).watch = None;
+                let here = self.fibers[i].frames.last().map_or(0, |frame| frame.pc.saturating_sub(1));
+                self.jump(i, here);
+                return;
+            }
             // A machine that restarts itself takes the connection with it; its boot id tells what became of it.
             Trouble::Unknown { .. } if command.whom == crate::code::Whom::Itself => return,
             Trouble::Unknown { host, why, began } if !reading => {
@@ -443,6 +453,7 @@ pub(super) fn blame(trouble: &Trouble) -> Failed {
             failed("unreachable", format!("`{host}` can not be reached: {why}"), host)
         }
         Trouble::Refused { host, why } => failed("failed", format!("`{host}`: {why}"), host),
+        Trouble::Unwatched { host } => failed("failed", format!("`{host}`: {}", trouble.text()), host),
         Trouble::Timeout { host, after } => {
             failed("timeout", format!("`{host}` did not answer within {}", about(*after)), host)
         }

@@ -78,7 +78,12 @@ impl State {
                 format!("claim: {what} is held by {by}; wait until that run is over, or look at it with `hostler show`")
             }
             // Without the host nothing is done either; but it is the host that is to blame.
-            Err(trouble @ (Trouble::Unreachable { .. } | Trouble::Timeout { .. } | Trouble::Unknown { .. })) => {
+            Err(
+                trouble @ (Trouble::Unreachable { .. }
+                | Trouble::Unwatched { .. }
+                | Trouble::Timeout { .. }
+                | Trouble::Unknown { .. }),
+            ) => {
                 let blamed = super::answers::blame(&trouble);
                 self.fail(i, blamed, out);
                 return;

@@ -60,7 +60,7 @@ impl State {
             }
         }
         self.note(i, NoteKind::Command { host: host.clone(), text: shown(&argv), reading }, out);
-        let operation = (!reading).then(|| self.operation(i, command.effect));
+        let operation = (!reading).then(|| self.operation(i, command.effect, &host));
         let run = Run {
             host: host.clone(),
             user: command.user.clone(),
@@ -76,10 +76,12 @@ impl State {
     }
 
     /// The changing command that a fiber is at.
-    fn operation(&mut self, i: usize, effect: Kind) -> Operation {
+    fn operation(&mut self, i: usize, effect: Kind, host: &str) -> Operation {
         let (step, subject) = (self.next_step(i), self.subject(i));
         self.fibers[i].changes += 1;
-        Operation { step, subject, effect }
+        let watch = self.guest(i, &subject).watch.as_ref();
+        let watched = watch.is_some_and(|(watch, _)| watch.step == step && watch.host == host);
+        Operation { step, subject, effect, watched }
     }
 
     /// Where the changing command that a fiber is about to give stands in the run.

@@ -192,6 +192,9 @@ pub struct Operation {
     pub subject: String,
     /// What it does to it.
     pub effect: Kind,
+    /// Whether it is started only while its host watches over the subject.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub watched: bool,
 }
 
 /// Text, or a secret by its source.
@@ -299,6 +302,11 @@ pub enum Trouble {
         /// For a person.
         why: String,
     },
+    /// The host does not watch over the guest any more that would be switched off; nothing was started.
+    Unwatched {
+        /// Which.
+        host: String,
+    },
     /// It did not end in time.
     Timeout {
         /// Where it ran.
@@ -325,6 +333,7 @@ impl Trouble {
             Trouble::Unreachable { why, .. } | Trouble::Refused { why, .. } | Trouble::Unknown { why, .. } => {
                 why.clone()
             }
+            Trouble::Unwatched { .. } => "its guest is not watched over any more".to_string(),
             Trouble::Timeout { after, .. } => format!("no answer within {}", about(*after)),
         }
     }
@@ -353,6 +362,18 @@ impl Ending {
     /// Whether the guest is as the plan wants it.
     pub fn is_good(&self) -> bool {
         matches!(self, Ending::Done | Ending::Skipped(_))
+    }
+
+    /// Why it ended so; empty where all was done.
+    pub fn why(&self) -> &str {
+        match self {
+            Ending::Done => "",
+            Ending::Skipped(why) | Ending::NotBegun(why) => why,
+            Ending::Failed(failed)
+            | Ending::Refused(failed)
+            | Ending::Unknown(failed)
+            | Ending::Interrupted(failed) => &failed.message,
+        }
     }
 }
 

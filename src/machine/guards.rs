@@ -31,7 +31,7 @@ impl State {
 
     /// What the run knows of a guest's power, for reports and tests.
     pub fn guest_state(&self, guest: &str) -> Option<&GuestState> {
-        self.fibers.iter().find_map(|fiber| fiber.guests.get(guest))
+        self.fibers.iter().find_map(|fiber| fiber.guests.get(guest).map(Box::as_ref))
     }
 
     /// Looks at a guest from its hypervisor: one request, no command of the hypervisor's own.

@@ -101,7 +101,8 @@ pub(super) struct Fiber {
     pub(super) awaiting: Option<Awaiting>,
     /// The effect whose answer it waits for, or had last.
     pub(super) effect: Option<EffectId>,
-    pub(super) guests: BTreeMap<String, GuestState>,
+    /// Few, and most of them one: boxed, because a map makes room for eleven at once.
+    pub(super) guests: BTreeMap<String, Box<GuestState>>,
     /// Guests that ran on this hypervisor before it restarted, and have not been seen since.
     pub(super) guests_to_see: Vec<String>,
     /// Until when a lock on the guest is waited for.

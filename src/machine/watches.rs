@@ -122,8 +122,11 @@ impl State {
                 let watch = state.watch.take();
                 self.unwatch(watch, out);
             } else if let Some((watch, until)) = &state.watch {
-                let left = about(until.saturating_sub(now) / 60_000 * 60_000);
-                let text = format!("`{}` starts `{guest}` if it is off, for another {left} at least", watch.host);
+                let left = match until.saturating_sub(now) / 60_000 * 60_000 {
+                    0 => String::new(),
+                    left => format!(", for another {} at least", about(left)),
+                };
+                let text = format!("`{}` starts `{guest}` if it is off{left}", watch.host);
                 self.note(i, NoteKind::Warned(text), out);
             }
         }

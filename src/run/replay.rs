@@ -56,6 +56,11 @@ impl Replay {
         own.any(|host| self.state.is_disrupted(host))
     }
 
+    /// An effect that was asked for and is not answered.
+    pub fn asked(&self, id: EffectId) -> Option<&Effect> {
+        self.open.get(&id).map(|(_, effect)| effect)
+    }
+
     /// What is to be asked again by whoever goes on with the run at a time: a changing command is known to its host by
     /// what it is, and not started again; of a pause the rest is left.
     pub fn open(&self, now: u64) -> Vec<(EffectId, Effect)> {

@@ -1,6 +1,6 @@
 //! What a test expects of a run, and what was seen where that is not so.
 
-use super::{Trial, value};
+use super::{Said, Trial, value};
 use crate::code::StageKind;
 use crate::lab::is_like;
 use crate::machine::{Cue, Ending, words_of};
@@ -26,9 +26,7 @@ impl Ran {
 impl Trial {
     pub(super) fn expected(&mut self, cue: &Cue) {
         let seen = match &cue.kind {
-            StageKind::Ended(wanted) if matches!(wanted.as_str(), "warned" | "recorded" | "notified") => {
-                self.said(wanted, cue)
-            }
+            StageKind::Said(how) => self.said(how, cue),
             StageKind::Ended(wanted) => self.ended(wanted, cue),
             StageKind::Ran { least, most } => self.ran_so_often(*least, *most, cue),
             StageKind::Order => self.in_order(cue),
@@ -43,14 +41,14 @@ impl Trial {
 
     /// A target that ended several times is as it ended worst.
     fn ending_of(&self, host: &str) -> Option<&Ending> {
-        let mut all = self.run.endings.iter().filter(|(of, ..)| of == host).map(|(.., ending)| ending);
+        let mut all = self.run.endings.iter().filter(|ended| ended.host == host).map(|ended| &ended.ending);
         all.clone().find(|ending| !ending.is_good()).or_else(|| all.next_back())
     }
 
     fn ended(&mut self, wanted: &str, cue: &Cue) -> Vec<String> {
         let whole = cue.hosts.is_empty();
         let hosts: Vec<String> = match whole {
-            true => self.run.endings.iter().map(|(host, ..)| host.clone()).collect(),
+            true => self.run.endings.iter().map(|ended| ended.host.clone()).collect(),
             false => cue.hosts.clone(),
         };
         self.run.spoken_of.extend(hosts.iter().cloned());
@@ -60,7 +58,7 @@ impl Trial {
             match self.ending_of(host) {
                 None => seen.push(format!("`{host}` was no target of this run")),
                 Some(ending) if word(ending) != wanted => seen.push(ending_text(host, ending)),
-                Some(ending) if reason.is_some_and(|reason| !why(ending).contains(reason)) => {
+                Some(ending) if reason.is_some_and(|reason| !ending.why().contains(reason)) => {
                     seen.push(ending_text(host, ending));
                 }
                 Some(_) => {}
@@ -75,28 +73,21 @@ impl Trial {
     /// Of each of these it was said, or of anybody.
     fn said(&self, how: &str, cue: &Cue) -> Vec<String> {
         let wanted = value(cue, "reason").and_then(|reason| reason.as_str()).unwrap_or_default();
-        let alike: Vec<(&str, &str)> = self
-            .run
-            .said
-            .iter()
-            .filter(|(kind, ..)| *kind == how)
-            .map(|(_, of, text)| (of.as_str(), text.as_str()))
-            .collect();
+        let alike: Vec<&Said> = self.run.said.iter().filter(|said| said.how == how).collect();
         let whom: Vec<Option<&str>> = match cue.hosts.is_empty() {
             true => vec![None],
             false => cue.hosts.iter().map(|host| Some(host.as_str())).collect(),
         };
         let mut seen = Vec::new();
         for host in whom {
-            let texts: Vec<&(&str, &str)> =
-                alike.iter().filter(|(of, _)| host.is_none_or(|host| host == *of)).collect();
-            if texts.iter().any(|(_, text)| text.contains(wanted)) {
+            let said: Vec<&&Said> = alike.iter().filter(|said| host.is_none_or(|host| host == said.host)).collect();
+            if said.iter().any(|said| said.text.contains(wanted)) {
                 continue;
             }
-            if texts.is_empty() {
+            if said.is_empty() {
                 seen.push(host.map_or(format!("nothing was {how}"), |host| format!("`{host}` {how} nothing")));
             }
-            seen.extend(texts.iter().take(MOST).map(|(of, text)| format!("`{of}` {how}: {}", harmless(text))));
+            seen.extend(said.iter().take(MOST).map(|said| format!("`{}` {how}: {}", said.host, harmless(&said.text))));
         }
         seen
     }
@@ -194,19 +185,8 @@ fn capped(list: &[&Ran]) -> Vec<String> {
     lines
 }
 
-/// Why a target ended so.
-fn why(ending: &Ending) -> &str {
-    match ending {
-        Ending::Done => "",
-        Ending::Skipped(why) | Ending::NotBegun(why) => why,
-        Ending::Failed(failed) | Ending::Refused(failed) | Ending::Unknown(failed) | Ending::Interrupted(failed) => {
-            &failed.message
-        }
-    }
-}
-
 pub(super) fn ending_text(host: &str, ending: &Ending) -> String {
-    let why = why(ending);
+    let why = ending.why();
     let because = if why.is_empty() { String::new() } else { format!(": {}", harmless(why)) };
     format!("`{host}` ended {}{because}", word(ending))
 }

@@ -6,7 +6,7 @@ mod expect;
 use std::sync::Arc;
 
 use crate::code::{Code, StageKind};
-use crate::explore::{Fault, Told, World};
+use crate::explore::{Fault, Told, World, fault_line};
 use crate::lab::{Lab, Pattern, Taught, is_like};
 use crate::machine::{Cue, Effect, Ending, Note, NoteKind, Reply};
 use crate::report::line;
@@ -48,16 +48,29 @@ struct Run {
     from: usize,
     /// Where it stood when it was over.
     to: Option<usize>,
-    /// How targets ended, with the plan that says so.
-    endings: Vec<(String, String, Ending)>,
-    /// What the run said of its targets: how (`warned` …), of whom, and what.
-    said: Vec<(&'static str, String, String)>,
+    endings: Vec<Ended>,
+    said: Vec<Said>,
     /// Who was down at some time, when that changed.
     down: Vec<(u64, Vec<String>)>,
     /// Targets of whose ending something was expected.
     spoken_of: Vec<String>,
     /// The statement that runs it.
     statement: (String, String),
+}
+
+/// How a target ended, and the plan that says so.
+struct Ended {
+    host: String,
+    plan: String,
+    ending: Ending,
+}
+
+/// What a run said of a target.
+struct Said {
+    /// `warned`, `recorded` or `notified`.
+    how: &'static str,
+    host: String,
+    text: String,
 }
 
 struct Trial {
@@ -128,15 +141,17 @@ impl Trial {
                     self.story_from = self.heard - 1;
                     self.run = Run { from: self.world.lab().log().count(), ..Run::default() };
                 }
-                NoteKind::Warned(text) => self.run.said.push(("warned", note.guest, text)),
+                NoteKind::Warned(text) => self.run.said.push(Said { how: "warned", host: note.guest, text }),
                 NoteKind::Recorded(name, value) => {
-                    self.run.said.push(("recorded", note.guest, format!("{name} = {value}")));
+                    let text = format!("{name} = {value}");
+                    self.run.said.push(Said { how: "recorded", host: note.guest, text });
                 }
                 NoteKind::Notified { channel, subject, .. } => {
-                    self.run.said.push(("notified", note.guest, format!("{channel}: {subject}")));
+                    let text = format!("{channel}: {subject}");
+                    self.run.said.push(Said { how: "notified", host: note.guest, text });
                 }
                 NoteKind::Finished(ending) if note.plan != self.name => {
-                    self.run.endings.push((note.guest, note.plan, ending));
+                    self.run.endings.push(Ended { host: note.guest, plan: note.plan, ending });
                 }
                 _ => {}
             }
@@ -159,12 +174,16 @@ impl Trial {
                 self.planned.push(Planned { what: text("what"), left: nth.saturating_sub(1), cue });
             }
             StageKind::Over => {
+                self.world.lab_mut().claims_end();
                 self.run.to = Some(self.world.lab().log().count());
                 self.run.statement = (cue.place, cue.text);
             }
-            StageKind::Ended(_) | StageKind::Ran { .. } | StageKind::Order | StageKind::Apart | StageKind::Holds => {
-                self.expected(&cue)
-            }
+            StageKind::Ended(_)
+            | StageKind::Said(_)
+            | StageKind::Ran { .. }
+            | StageKind::Order
+            | StageKind::Apart
+            | StageKind::Holds => self.expected(&cue),
         }
     }
 
@@ -225,12 +244,12 @@ impl Trial {
     fn close_run(&mut self) {
         let run = std::mem::take(&mut self.run);
         let is_bad = |ending: &Ending| !ending.is_good() && !matches!(ending, Ending::NotBegun(_));
-        let bad = run.endings.iter().filter(|(.., ending)| is_bad(ending));
+        let bad = run.endings.iter().filter(|ended| is_bad(&ended.ending));
         // That a plan of plans did not end well follows from its targets.
-        let of_targets = bad.clone().any(|(host, plan, _)| host != plan);
-        let bad = bad.filter(|(host, plan, _)| !of_targets || host != plan);
-        let unsaid = bad.filter(|(host, ..)| !run.spoken_of.contains(host));
-        let mut seen: Vec<String> = unsaid.map(|(host, _, ending)| expect::ending_text(host, ending)).collect();
+        let of_targets = bad.clone().any(|ended| ended.host != ended.plan);
+        let bad = bad.filter(|ended| !of_targets || ended.host != ended.plan);
+        let unsaid = bad.filter(|ended| !run.spoken_of.contains(&ended.host));
+        let mut seen: Vec<String> = unsaid.map(|ended| expect::ending_text(&ended.host, &ended.ending)).collect();
         if !seen.is_empty() {
             let (place, text) = run.statement;
             seen.push("and no `expect` speaks of that".to_string());
@@ -268,7 +287,7 @@ impl Trial {
         let width = notes.filter(|note| counts(note)).map(|note| note.guest.chars().count()).max().unwrap_or(0);
         told.iter()
             .filter_map(|told| match told {
-                Told::Fault(..) => Some(told.text()),
+                Told::Fault(at, what) => Some(fault_line(*at, what)),
                 Told::Note(note) => counts(note).then(|| line(note, width)).flatten(),
             })
             .collect()

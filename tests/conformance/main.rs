@@ -214,7 +214,8 @@ impl Bench {
         let reads = ["status", "list", "config", "pending", "guest", "agent", "wait", "showcmd", "monitor"];
         let is_reading = words.get(1).is_none_or(|word| reads.contains(&word.as_str()));
         let step = self.asked.to_string();
-        let operation = Operation { step, subject: "x".to_string(), effect: hostler::code::Effect::Change };
+        let operation =
+            Operation { step, subject: "x".to_string(), effect: hostler::code::Effect::Change, watched: false };
         let run = Run {
             host: self.host.clone(),
             user: None,

@@ -1,4 +1,4 @@
-//! `cargo xtask bench run`, `check`, `operations` and `lab`: the programs of `benches/`, with what they compare with.
+//! `cargo xtask bench run`, `check`, `operations`, `lab` and `prove`: the programs of `benches/`, with what they compare with.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,27 +11,27 @@ use crate::{cargo, packages, python, root, run};
 /// When something can not be installed, or the bench fails.
 pub(crate) fn bench(words: &[String]) -> Result<(), String> {
     let (name, arguments) = match words {
-        [name, arguments @ ..] if ["run", "check", "operations", "lab"].contains(&name.as_str()) => {
+        [name, arguments @ ..] if ["run", "check", "operations", "lab", "prove"].contains(&name.as_str()) => {
             (name.as_str(), arguments)
         }
         _ => {
             return Err(
-                "usage: cargo xtask bench run|check|operations|lab [OPTIONS]; see docs/benchmarks.md".to_string()
+                "usage: cargo xtask bench run|check|operations|lab|prove [OPTIONS]; see docs/benchmarks.md".to_string()
             );
         }
     };
     packages::install()?;
-    if !matches!(name, "check" | "lab") && !packages::is_root() {
+    if !matches!(name, "check" | "lab" | "prove") && !packages::is_root() {
         return Err("it starts ssh servers in namespaces, and needs root".to_string());
     }
     // Outside of the namespace, where there is a network.
     run(cargo().args(["bench", "--quiet", "--no-run", "--bench", name]))?;
     let mut command = match name {
-        "check" | "lab" => cargo(),
+        "check" | "lab" | "prove" => cargo(),
         _ => in_a_network_of_its_own(),
     };
     command.args(["bench", "--quiet", "--offline", "--bench", name, "--"]);
-    if !matches!(name, "operations" | "lab")
+    if !matches!(name, "operations" | "lab" | "prove")
         && let Some(bin) = peer(python::ANSIBLE)
     {
         command.arg("--ansible").arg(bin);

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         Some("fuzz") => fuzz::fuzz(&words[1..]),
         Some("crash") => crash(&words[1..]),
         _ => Err(
-            "usage: cargo xtask test [ARGUMENTS OF cargo test] | bench run|check|operations|lab [OPTIONS] | fuzz [OPTIONS] | crash [--pairs]"
+            "usage: cargo xtask test [ARGUMENTS OF cargo test] | bench run|check|operations|lab|prove [OPTIONS] | fuzz [OPTIONS] | crash [--pairs]"
                 .to_string(),
         ),
     };
