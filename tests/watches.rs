@@ -169,9 +169,8 @@ async fn a_power_command_that_comes_after_its_watch_is_not_started() {
         is(node, "running", "");
         let switched_off = |step: &str| {
             let mut request = operation("pve", &["sh", "-c", "echo started >>/root/starts"], step, "web 1");
-            // The watch stands under the operation's id.
-            let id = request.operation.as_ref().unwrap().id.clone();
-            request.operation.as_mut().unwrap().watched = true;
+            let id = Operation::watch_of("run", step, "pve", "web 1");
+            request.operation.as_mut().unwrap().watch = Some(id.clone());
             (request, move |bound| Watch { id, ..watch("", bound) })
         };
         let (request, _) = switched_off("never");

@@ -151,12 +151,12 @@ pub(super) fn line(id: u64, request: &Request) -> Vec<u8> {
 
 /// An operation as the courier's line; it must not be started when `latest` milliseconds have passed.
 pub(super) fn operation_line(id: u64, request: &Request, operation: &Operation, latest: u128) -> Vec<u8> {
-    let Operation { subject, token, own_power, watched, .. } = operation;
-    let (key, own, watched) = (key(subject), u8::from(*own_power), u8::from(*watched));
+    let Operation { subject, token, own_power, watch, .. } = operation;
+    let (key, own, watch) = (key(subject), u8::from(*own_power), watch.as_deref().unwrap_or("-"));
     let digest = digest(request, operation);
     let mut line = format!("o {id} {} {digest} {key} {token}", operation.id).into_bytes();
     encoded(&mut line, &operation.run);
-    line.extend_from_slice(format!(" {latest} {own} {watched}").as_bytes());
+    line.extend_from_slice(format!(" {latest} {own} {watch}").as_bytes());
     encoded(&mut line, &operation.who);
     command(&mut line, request);
     line

@@ -198,12 +198,11 @@ impl Holding {
 
     fn watch_of(&self, watch: &machine::Watch) -> request::Watch {
         let machine::Watch { host, subject, step, identity, look, wake, within } = watch.clone();
-        let operation = Operation::of_step(&self.run, &format!("watch {step}"), &host, &subject);
         request::Watch {
+            id: Operation::watch_of(&self.run, &step, &host, &subject),
             host,
             user: Some(machine::WATCHER.to_string()),
             subject,
-            id: operation.id,
             bound: Duration::from_millis(within),
             who: format!("run {}, watching", self.run),
             identity,

@@ -1,6 +1,6 @@
 # The courier's part of operations and claims. `courier.rs` sends it behind the program, as one line, when the first of
 # them is asked for; the program's main loop calls `asked` for each of these lines:
-#   o ID OPERATION DIGEST SUBJECT TOKEN RUN LATEST OWN WATCHED WHO STDIN COUNT WORD... [NAME VALUE]...
+#   o ID OPERATION DIGEST SUBJECT TOKEN RUN LATEST OWN WATCH WHO STDIN COUNT WORD... [NAME VALUE]...
 #                                 start it at most once, wait for its end, reply
 #   w ID OPERATION                start nothing, wait for its end, reply
 #   s ID OPERATION                the same, and do not wait
@@ -12,7 +12,7 @@
 #   v ID remove                   everything of ours is taken off the host
 #   f OPERATION...                the results of these are known and kept elsewhere
 # LATEST and LEASE are milliseconds from now. OWN is 1 for a command that takes down the machine that carries it out,
-# WATCHED for one that is started only while its subject is watched over for it.
+# WATCH the watch over its subject without which it is not started, or `-`.
 # RUN, HOLDER and WHO are encoded, and go back as they came.
 #
 # What there is to say, besides whole replies, is a mark `a ID WORD...`:
@@ -158,7 +158,7 @@ launch() {
     ;;
   esac
   why=full
-  printf '#%s\n' "$S" "$HOME" "$USER" "$f" "$op $digest $subject $token $run $late $own $watched $K $in $*" "$R" >"$f.run" &&
+  printf '#%s\n' "$S" "$HOME" "$USER" "$f" "$op $digest $subject $token $run $late $own $needs $K $in $*" "$R" >"$f.run" &&
     { [ "$in" = 0 ] || printf '%b' "$stdin" >"$f.in"; } && : >"$f.v" || return
   #point handed
   if [ "$u" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
@@ -258,7 +258,7 @@ asked() {
   o)
     digest=$4 subject=$5 token=$6 run=$7 late=$((t + $8 / 10)) own=$9
     shift 9
-    watched=$1 who=$2 in=0 stdin=${3#%}
+    needs=$1 who=$2 in=0 stdin=${3#%}
     [ "$3" = % ] || in=1
     shift 3
     #point asked

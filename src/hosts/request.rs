@@ -45,9 +45,8 @@ pub struct Operation {
     pub not_after: Duration,
     /// Whether it takes down the machine that carries it out. It is answered as soon as it is started.
     pub own_power: bool,
-    /// Whether it is started only while the host watches over the subject, under this operation's id, and the time of
-    /// its command is not out there.
-    pub watched: bool,
+    /// The watch over its subject without which it is not started; nor when the time of its command is out there.
+    pub watch: Option<String>,
     /// Who asks for it, for messages to others.
     pub who: String,
     /// Whether it may have been sent before, by a process that is gone: that its host can not be reached says nothing
@@ -72,6 +71,11 @@ impl Operation {
             who: format!("run {run}, {step}"),
             ..Operation::default()
         }
+    }
+
+    /// The watch over the subject of a run's step.
+    pub fn watch_of(run: &str, step: &str, host: &str, subject: &str) -> String {
+        Operation::of_step(run, &format!("watch {step}"), host, subject).id
     }
 }
 

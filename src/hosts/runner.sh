@@ -25,7 +25,7 @@ set -f
 IFS=' '
 owner
 set -- ${l#?}
-op=$1 digest=$2 subject=$3 token=$4 run=$5 late=$6 own=$7 watched=$8 K=$9
+op=$1 digest=$2 subject=$3 token=$4 run=$5 late=$6 own=$7 needs=$8 K=$9
 shift 9
 in=$1
 shift
@@ -75,9 +75,9 @@ fenced() {
 # unwatched: leaves where nobody looks after the guest that would be switched off: its watch is over, is another's, or was
 # asked for so long ago that the time of the command is out.
 unwatched() {
-  [ "$watched" = 1 ] || return 0
+  [ "$needs" != - ] || return 0
   now
-  marked && [ "$watch" = "$op" ] || leave refused unwatched
+  marked && [ "$watch" = "$needs" ] || leave refused unwatched
   # After a boot it counts from there, as the watcher counts.
   [ "$x" = "$b" ] || y=0
   [ "$t" -le $((y + z + 6000)) ] || leave refused unwatched

@@ -10,7 +10,7 @@ use super::Hosts;
 use super::holding::Holding;
 use super::request::{self, Operation, Request};
 use crate::code::SecretSource;
-use crate::machine::{Answer, Claim, Datum, Effect, EffectId, Greeting, Reply, Run, Trouble, WATCHER};
+use crate::machine::{self, Answer, Claim, Datum, Effect, EffectId, Greeting, Reply, Run, Trouble, WATCHER};
 use crate::run::World;
 
 /// How long an HTTP address may take to answer.
@@ -261,27 +261,16 @@ fn request(
     let env = run.env.into_iter().map(|(name, datum)| Ok((name, text(datum)?))).collect::<Result<_, String>>()?;
     let stdin = run.stdin.map(&mut text).transpose()?.unwrap_or_default().into_bytes();
     let within = Duration::from_millis(run.within);
-    let operation = run.operation.map(|operation| Operation {
-        not_after: within,
-        own_power: operation.effect.is_power() && operation.subject == run.host,
-        watched: operation.watched,
-        ..Operation::of_step(run_id, &operation.step, &run.host, &operation.subject)
-    });
-    let mut request = Request {
-        user: run.user.or_else(|| become_users.get(&run.host).cloned()),
-        host: run.host,
-        argv: run.argv,
-        env,
-        stdin,
-        within,
-        operation,
-    };
     // The watch is in the spool of its user, and another's knows nothing of it.
-    if request.user.as_deref() != Some(WATCHER)
-        && let Some(operation) = &mut request.operation
-    {
-        operation.watched = false;
-    }
+    let user = run.user.or_else(|| become_users.get(&run.host).cloned());
+    let can_see_watch = user.as_deref() == Some(WATCHER);
+    let operation = run.operation.map(|machine::Operation { step, subject, effect, watched }| Operation {
+        not_after: within,
+        own_power: effect.is_power() && subject == run.host,
+        watch: (watched && can_see_watch).then(|| Operation::watch_of(run_id, &step, &run.host, &subject)),
+        ..Operation::of_step(run_id, &step, &run.host, &subject)
+    });
+    let request = Request { user, host: run.host, argv: run.argv, env, stdin, within, operation };
     Ok((request, secrets))
 }
 

@@ -10,6 +10,8 @@ use crate::code::{
 
 /// The pause before a guest is asked again whether it is back, in milliseconds.
 const GUEST_PAUSE: u64 = 5_000;
+/// How often one after another a guest is watched over anew, whose hypervisor had ceased to when the command came.
+const WATCHES_AGAIN: u32 = 3;
 
 impl State {
     pub(super) fn answered(&mut self, i: usize, answer: Answer, out: &mut Stepped) {
@@ -337,6 +339,9 @@ impl State {
         self.note(i, kind, out);
         if good {
             self.fibers[i].lock_until = None;
+            if let Some(state) = self.fibers[i].guests.get_mut(&guest) {
+                state.unwatched = 0;
+            }
             if let Some(slot) = slot {
                 let output = Output { stdout: reply.stdout, stderr: reply.stderr, code: reply.code, took: reply.took };
                 self.set(i, slot, Value::Output(output));
@@ -382,13 +387,18 @@ impl State {
             }
             // This process stood still, or another went on with the run: the watch of then is over.
             Trouble::Unwatched { host } => {
-                let text =
-                    format!("`{host}` had ceased to watch over `{guest}` while it waited for `{}`", command.text);
-                self.note(i, NoteKind::Warned(text), out);
-                self.guest(i, guest).watch = None;
-                let here = self.fibers[i].frames.last().map_or(0, |frame| frame.pc.saturating_sub(1));
-                self.jump(i, here);
-                return;
+                let state = self.guest(i, guest);
+                state.watch = None;
+                state.unwatched += 1;
+                if state.unwatched <= WATCHES_AGAIN {
+                    let text =
+                        format!("`{host}` had ceased to watch over `{guest}` while it waited for `{}`", command.text);
+                    self.note(i, NoteKind::Warned(text), out);
+                    let here = self.fibers[i].frames.last().map_or(0, |frame| frame.pc.saturating_sub(1));
+                    self.jump(i, here);
+                    return;
+                }
+                self.not_done(i, guest, out);
             }
             // A machine that restarts itself takes the connection with it; its boot id tells what became of it.
             Trouble::Unknown { .. } if command.whom == crate::code::Whom::Itself => return,

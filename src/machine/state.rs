@@ -267,6 +267,8 @@ pub struct GuestState {
     pub keep_off: bool,
     /// What its hypervisor does when nobody else starts it, and until when at least, in milliseconds of the run.
     pub watch: Option<(Box<Watch>, u64)>,
+    /// How often its hypervisor had ceased to watch over it when a command came, one time after another.
+    pub unwatched: u32,
 }
 
 impl GuestState {
