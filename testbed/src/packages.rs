@@ -60,6 +60,13 @@ impl Packages {
         [self.root.join("lib/x86_64-linux-gnu"), self.root.join("usr/lib/x86_64-linux-gnu")]
     }
 
+    /// The words that run an unpacked program with its own libraries, and what it calls itself; its arguments follow.
+    pub fn run_as(&self, name: &str, program: &str) -> Vec<String> {
+        let mut words = self.run(program);
+        words.splice(1..1, ["--argv0".to_string(), name.to_string()]);
+        words
+    }
+
     /// The words that run an unpacked program with its own libraries; its arguments follow.
     pub fn run(&self, program: &str) -> Vec<String> {
         let libraries = self.libraries().map(|folder| folder.display().to_string()).join(":");

@@ -364,7 +364,7 @@ pub fn prepared() -> Result<Boot> {
     }
     let packages = packages()?;
     let image = image(&packages)?;
-    let program = packages.run("usr/bin/qemu-system-x86_64");
+    let program = packages.run_as("kvm", "usr/bin/qemu-system-x86_64");
     let firmware: Vec<PathBuf> =
         ["usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu"].map(|folder| packages.root.join(folder)).into();
     let mut boot = Boot {
