@@ -1,10 +1,12 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask bench`, `cargo xtask fuzz` and `cargo xtask crash`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask bench`, `cargo xtask fuzz`, `cargo xtask crash` and
+//! `cargo xtask testbed`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "its output is for the person at the terminal")]
 
 mod bench;
 mod fuzz;
 mod packages;
 mod python;
+mod testbed;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -12,12 +14,18 @@ use std::process::{Command, ExitCode};
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let result = match words.first().map(String::as_str) {
+        Some("testbed") => {
+            return testbed::testbed(&words[1..]).unwrap_or_else(|why| {
+                eprintln!("xtask: {why}");
+                ExitCode::FAILURE
+            });
+        }
         Some("test") => test(&words[1..]),
         Some("bench") => bench::bench(&words[1..]),
         Some("fuzz") => fuzz::fuzz(&words[1..]),
         Some("crash") => crash(&words[1..]),
         _ => Err(
-            "usage: cargo xtask test [ARGUMENTS OF cargo test] | bench run|check|operations|lab|prove [OPTIONS] | fuzz [OPTIONS] | crash [--pairs]"
+            "usage: cargo xtask test [ARGUMENTS OF cargo test] | bench run|check|operations|lab|prove [OPTIONS] | fuzz [OPTIONS] | crash [--pairs] | testbed up|down|status|enter"
                 .to_string(),
         ),
     };

@@ -32,7 +32,19 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 /// # Errors
 /// A sentence that says what to install by hand.
 pub(crate) fn install() -> Result<(), String> {
-    let missing = missing();
+    install_all(&missing())
+}
+
+/// The same for these programs alone.
+///
+/// # Errors
+/// A sentence that says what to install by hand.
+pub(crate) fn install_for(programs: &[&str]) -> Result<(), String> {
+    let missing = PROGRAMS.iter().filter(|(program, _)| programs.contains(program) && find(program).is_none());
+    install_all(&missing.map(|(_, package)| *package).collect::<Vec<_>>())
+}
+
+fn install_all(missing: &[&str]) -> Result<(), String> {
     if missing.is_empty() {
         return Ok(());
     }
