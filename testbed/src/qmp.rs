@@ -1,10 +1,13 @@
 //! Talking to QEMU's monitor and to the agent in a guest: one JSON object a line, over a socket each.
 
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr};
 use serde_json::{Value, json};
 
 use crate::Result;
@@ -27,14 +30,25 @@ pub enum Silence {
     Refused(String),
 }
 
+/// Connects, or fails at once: a QEMU that stands still takes no connection, and one beyond those that may wait would
+/// wait for ever.
+fn stream(socket: &Path) -> nix::Result<UnixStream> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let descriptor = nix::sys::socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    nix::sys::socket::connect(descriptor.as_raw_fd(), &UnixAddr::new(socket)?)?;
+    let stream = UnixStream::from(descriptor);
+    stream.set_nonblocking(false).map_err(|_| Errno::EIO)?;
+    Ok(stream)
+}
+
 impl Lines {
     fn connect(socket: &Path, deadline: Instant) -> std::result::Result<Lines, Silence> {
         loop {
-            match UnixStream::connect(socket) {
+            match stream(socket) {
                 Ok(stream) => return Ok(Lines { stream, held: Vec::new() }),
                 // Nobody listens yet, or too many wait already.
                 Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(20)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(Silence::Late),
+                Err(Errno::EAGAIN) => return Err(Silence::Late),
                 Err(_) => return Err(Silence::Gone),
             }
         }

@@ -107,7 +107,10 @@ fn before(site: &Site, step: &Step) {
             node.exec("kill -KILL $(cat /run/qemu-server/100.pid)").unwrap();
             vm(site, 100).becomes("stopped", Duration::from_secs(10)).unwrap();
         }
-        ("D3" | "D4" | "D5", 0 | 1) => up(site, 102),
+        ("D3", _) => {
+            off(site, 100);
+            up(site, 102);
+        }
         ("D9", 0) => {
             off(site, 100);
             node.exec("flock /var/lock/qemu-server/lock-100.conf sleep 30 >/dev/null 2>&1 &").unwrap();

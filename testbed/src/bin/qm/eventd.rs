@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::SigSet;
 use serde_json::Value;
 use testbed::Result;
 use testbed::guest::{Card, write_seed};
@@ -22,6 +23,8 @@ const NOTICES: Duration = Duration::from_millis(600);
 
 /// Starts a guest's QEMU. Prints `ok` when it runs, or what QEMU printed and `exited CODE`; and stays with it.
 pub(crate) fn watch(host: &Host, id: &str) -> ExitCode {
+    // Who called holds signals back for itself, and QEMU would inherit that.
+    let _ = SigSet::all().thread_unblock();
     let Some(vm) = host.vm(id) else { return ExitCode::from(2) };
     let begun = start(host, &vm);
     let (mut child, how) = match begun {
