@@ -19,7 +19,8 @@ const SHUTDOWN: &str = include_str!("guest/shutdown");
 const INITTAB: &str = include_str!("guest/inittab");
 
 /// What the guest's hardware needs, and what that depends on.
-const MODULES: [&str; 7] = ["virtio_pci", "virtio_net", "virtio_console", "virtio_blk", "virtio-rng", "evdev", "button"];
+const MODULES: [&str; 7] =
+    ["virtio_pci", "virtio_net", "virtio_console", "virtio_blk", "virtio-rng", "evdev", "button"];
 
 /// Programs with the packages' own libraries.
 const PROGRAMS: [&str; 2] = ["usr/sbin/qemu-ga", "usr/sbin/dropbear"];
@@ -55,8 +56,28 @@ fn build(packages: &Packages, image: &Image) -> Result<()> {
 
     let mut archive = Archive::default();
     for folder in [
-        "bin", "dev", "etc", "etc/acpi", "etc/acpi/PWRF", "lib", "lib/mod", "lib64", "proc", "root", "run", "sbin", "sys", "tmp",
-        "usr", "usr/bin", "usr/lib", "usr/lib/x86_64-linux-gnu", "usr/sbin", "var", "var/lib", "var/log",
+        "bin",
+        "dev",
+        "etc",
+        "etc/acpi",
+        "etc/acpi/PWRF",
+        "lib",
+        "lib/mod",
+        "lib64",
+        "proc",
+        "root",
+        "run",
+        "sbin",
+        "sys",
+        "tmp",
+        "usr",
+        "usr/bin",
+        "usr/lib",
+        "usr/lib/x86_64-linux-gnu",
+        "usr/sbin",
+        "var",
+        "var/lib",
+        "var/log",
     ] {
         archive.folder(folder);
     }

@@ -59,7 +59,8 @@ impl Node {
             Ok(true) => Ok(()),
             other => {
                 let said = std::fs::read_to_string(&log).unwrap_or_default();
-                let said = format!("{said}{}", std::fs::read_to_string(self.folder().join("sshd.log")).unwrap_or_default());
+                let said =
+                    format!("{said}{}", std::fs::read_to_string(self.folder().join("sshd.log")).unwrap_or_default());
                 Err(format!("{} did not boot: {}\n{said}", self.name, other.err().unwrap_or_default()))
             }
         }
@@ -134,5 +135,6 @@ impl Node {
 /// Sends a signal to a process of this machine.
 pub(crate) fn signal(pid: u32, signal: nix::sys::signal::Signal) -> Result<()> {
     let number = i32::try_from(pid).map_err(|error| error.to_string())?;
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(number), signal).map_err(|error| format!("process {pid}: {error}"))
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(number), signal)
+        .map_err(|error| format!("process {pid}: {error}"))
 }

@@ -17,8 +17,22 @@ const KERNEL: &str = "linux-image-cloud-amd64";
 
 /// What dependencies bring along and nothing here runs or loads.
 const LEFT_OUT: [&str; 16] = [
-    "adduser", "coreutils", "debconf", "dpkg", "gcc-12-base", "gcc-14-base", "init-system-helpers", "iso-codes", "openssl",
-    "passwd", "perl", "perl-base", "runit-helper", "tar", "ucf", "xkb-data",
+    "adduser",
+    "coreutils",
+    "debconf",
+    "dpkg",
+    "gcc-12-base",
+    "gcc-14-base",
+    "init-system-helpers",
+    "iso-codes",
+    "openssl",
+    "passwd",
+    "perl",
+    "perl-base",
+    "runit-helper",
+    "tar",
+    "ucf",
+    "xkb-data",
 ];
 
 /// Unpacked packages.

@@ -184,12 +184,7 @@ impl Agent {
     ///
     /// # Errors
     /// When it is refused, the agent does not answer, or the guest is gone.
-    pub fn ask(
-        &mut self,
-        command: &str,
-        arguments: Value,
-        patience: Duration,
-    ) -> std::result::Result<Value, Silence> {
+    pub fn ask(&mut self, command: &str, arguments: Value, patience: Duration) -> std::result::Result<Value, Silence> {
         let mut line = json!({ "execute": command });
         if !arguments.is_null() {
             line["arguments"] = arguments;

@@ -353,9 +353,13 @@ pub fn prepared() -> Result<Boot> {
     if !is_root() {
         return Err("the testbed makes namespaces and mounts, and needs root".to_string());
     }
-    for (program, package) in
-        [("ip", "iproute2"), ("nsenter", "util-linux"), ("ssh", "openssh-client"), ("sshd", "openssh-server"), ("unshare", "util-linux")]
-    {
+    for (program, package) in [
+        ("ip", "iproute2"),
+        ("nsenter", "util-linux"),
+        ("ssh", "openssh-client"),
+        ("sshd", "openssh-server"),
+        ("unshare", "util-linux"),
+    ] {
         if find(program).is_none() {
             return Err(format!(
                 "the testbed needs `{program}`, which does not run from an unpacked package: install {package}"
@@ -388,7 +392,11 @@ fn qm_program() -> Result<PathBuf> {
         return Ok(file);
     }
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_string());
-    output(Command::new(cargo).args(["build", "--quiet", "-p", "testbed", "--bins"]).current_dir(env!("CARGO_MANIFEST_DIR")))?;
+    output(
+        Command::new(cargo)
+            .args(["build", "--quiet", "-p", "testbed", "--bins"])
+            .current_dir(env!("CARGO_MANIFEST_DIR")),
+    )?;
     let file = folder().join("../debug/qm");
     file.canonicalize().map_err(at(&file))
 }

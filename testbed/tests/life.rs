@@ -31,7 +31,8 @@ const SOON: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_guest_goes_down_and_comes_up() {
-    let plan = plan("life").node("pve1").node("pve2").guest(GuestPlan::new("web1")).guest(GuestPlan::new("web2").on("pve2"));
+    let plan =
+        plan("life").node("pve1").node("pve2").guest(GuestPlan::new("web1")).guest(GuestPlan::new("web2").on("pve2"));
     let site = Site::up(&plan).unwrap();
     let (pve1, web1) = (site.node("pve1").unwrap(), site.guest("web1").unwrap());
 
@@ -39,8 +40,9 @@ fn a_guest_goes_down_and_comes_up() {
     for host in ["pve1", "pve2", "web1", "web2"] {
         assert_eq!(site.ssh(host, "hostname").unwrap().trim(), host);
     }
-    let boots: BTreeSet<String> =
-        ["pve1", "pve2", "web1", "web2"].map(|host| site.ssh(host, "cat /proc/sys/kernel/random/boot_id").unwrap()).into();
+    let boots: BTreeSet<String> = ["pve1", "pve2", "web1", "web2"]
+        .map(|host| site.ssh(host, "cat /proc/sys/kernel/random/boot_id").unwrap())
+        .into();
     assert_eq!(boots.len(), 4, "{boots:?}");
     assert_eq!(site.ssh("pve1", "qm status 101").unwrap(), "status: running\n");
     let other = qm(pve1, "status 102");
@@ -67,9 +69,11 @@ fn a_guest_goes_down_and_comes_up() {
     web1.answers().unwrap();
     assert_ne!(web1.boot_id().unwrap(), new);
     assert_eq!(web1.starts(), 3);
-    let tasks = pve1.exec("sed 's/UPID:[^:]*:[^:]*:[^:]*:[^:]*://; s/ [0-9A-F]* / /' /var/log/pve/tasks/index").unwrap();
+    let tasks =
+        pve1.exec("sed 's/UPID:[^:]*:[^:]*:[^:]*:[^:]*://; s/ [0-9A-F]* / /' /var/log/pve/tasks/index").unwrap();
     let tasks: Vec<&str> = tasks.lines().collect();
-    let expected = ["qmstart", "qmshutdown", "qmstart", "qmreboot", "qmstart"].map(|kind| format!("{kind}:101:root@pam: OK"));
+    let expected =
+        ["qmstart", "qmshutdown", "qmstart", "qmreboot", "qmstart"].map(|kind| format!("{kind}:101:root@pam: OK"));
     assert_eq!(tasks, expected);
 
     // A restart from inside, and the reset button: another system, the same process.
@@ -148,7 +152,10 @@ fn what_is_meant_to_be_wrong_is() {
     // No agent: by the button instead.
     assert_eq!(stderr(&format!("agent {} ping", id("silent"))), "QEMU guest agent is not running\n");
     let down = qm(node, &format!("shutdown {} --timeout 30", id("silent")));
-    let said = format!("QEMU Guest Agent is not running - VM {} qmp command 'guest-ping' failed - got timeout\n", id("silent"));
+    let said = format!(
+        "QEMU Guest Agent is not running - VM {} qmp command 'guest-ping' failed - got timeout\n",
+        id("silent")
+    );
     assert_eq!((down.status.code(), text(&down.stdout)), (Some(0), said));
     assert_eq!(stderr(&format!("agent {} ping", id("deviceless"))), "QEMU guest agent is not running\n");
     assert_eq!(qm(node, &format!("shutdown {}", id("deviceless"))).status.code(), Some(0));
@@ -187,7 +194,8 @@ fn what_is_meant_to_be_wrong_is() {
 
 #[test]
 fn a_hypervisor_goes_down_with_its_guests() {
-    let plan = plan("power").node("pve1").node("pve2").guest(GuestPlan::new("web1")).guest(GuestPlan::new("web2").on("pve2"));
+    let plan =
+        plan("power").node("pve1").node("pve2").guest(GuestPlan::new("web1")).guest(GuestPlan::new("web2").on("pve2"));
     let site = Site::up(&plan).unwrap();
     let (pve1, web1, web2) = (site.node("pve1").unwrap(), site.guest("web1").unwrap(), site.guest("web2").unwrap());
     let boot = site.ssh("pve1", "echo kept >/var/lib/kept; cat /proc/sys/kernel/random/boot_id").unwrap();
@@ -225,7 +233,8 @@ fn a_site_ends_with_who_made_it() {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let holder = lines.map_while(|line| line.ok()).find_map(|line| Some(line.split_once("holder ")?.1.to_string())).unwrap();
+    let holder =
+        lines.map_while(|line| line.ok()).find_map(|line| Some(line.split_once("holder ")?.1.to_string())).unwrap();
     let lives = || std::fs::read_to_string(format!("/proc/{holder}/cmdline")).is_ok_and(|words| words.contains(&name));
     assert!(lives());
     child.kill().unwrap();

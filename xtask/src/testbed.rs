@@ -21,7 +21,8 @@ pub(crate) fn testbed(words: &[String]) -> Result<ExitCode, String> {
         packages::install_for(&["ip", "ssh", "sshd"])?;
     }
     run(cargo().args(["build", "--quiet", "--package", "testbed"]).current_dir(root()))?;
-    let program = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |target| root().join(target));
+    let program =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |target| root().join(target));
     let program = program.join("debug/testbed");
     let status = std::process::Command::new(&program).args(words).status();
     let status = status.map_err(|error| format!("{}: {error}", program.display()))?;

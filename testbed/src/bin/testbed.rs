@@ -16,7 +16,10 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if !testbed::programs::is_root() {
-        eprintln!("testbed: it makes namespaces and mounts, and needs root. Run:\n\n  sudo -E env \"PATH=$PATH\" cargo xtask testbed {}\n", words.join(" "));
+        eprintln!(
+            "testbed: it makes namespaces and mounts, and needs root. Run:\n\n  sudo -E env \"PATH=$PATH\" cargo xtask testbed {}\n",
+            words.join(" ")
+        );
         return ExitCode::from(2);
     }
     let done = match words.as_slice() {
@@ -44,7 +47,7 @@ fn plan() -> Plan {
 fn up() -> Result<ExitCode> {
     let begun = Instant::now();
     if !testbed::programs::folder().join("packages/done").exists() {
-        println!("fetching Debian packages into {} (about 80 MB, once)", testbed::programs::folder().display());
+        println!("fetching Debian packages into {} (about 80 MB, once)", here(&testbed::programs::folder()).display());
     }
     let site = Site::up(&plan())?;
     println!("up after {:.0} s, with QEMU by {}\n", begun.elapsed().as_secs_f64(), site.accelerator());
@@ -53,7 +56,10 @@ fn up() -> Result<ExitCode> {
     println!("\nThe inventory is {}", here(&site.inventory()).display());
     println!("\nTry it:\n");
     for line in [
-        format!("hostler preflight -e 'on hypervisor: qm reboot $vmid; await ssh(guest)' --target web1 --site {}", folder.display()),
+        format!(
+            "hostler preflight -e 'on hypervisor: qm reboot $vmid; await ssh(guest)' --target web1 --site {}",
+            folder.display()
+        ),
         format!(
             "hostler run -e 'on hypervisor: qm reboot $vmid; await ssh(guest); require agent(guest)' --target web1 --site {}",
             folder.display()

@@ -197,9 +197,7 @@ fn under_lock(host: &Host, vm: &Vm, line: &Line, verb: &str) -> Result<(), Strin
             vm.settings.insert("template".to_string(), "1".to_string());
             vm.save()
         }
-        ("destroy", _) => {
-            fs::remove_file(format!("/etc/pve/qemu-server/{id}.conf")).map_err(|error| error.to_string())
-        }
+        ("destroy", _) => fs::remove_file(format!("/etc/pve/qemu-server/{id}.conf")).map_err(|error| error.to_string()),
         // What qmeventd calls when QEMU has gone.
         (_, None) if fs::remove_file(vm.reboot_file()).is_ok() => {
             let task = Task::begin(host, "qmstart", &id);
@@ -259,9 +257,9 @@ fn asks(host: &Host, vm: &Vm, line: &Line, pid: u32) -> Result<(), String> {
                 let why = format!("VM {} {asked} command 'guest-ping' failed - got timeout", vm.id);
                 out(&format!("QEMU Guest Agent is not running - {why}\n"));
             }
-            vm.monitor(MONITOR).map_err(|_| ()).and_then(|mut monitor| {
-                monitor.ask("system_powerdown", Value::Null).map(drop).map_err(|_| ())
-            })
+            vm.monitor(MONITOR)
+                .map_err(|_| ())
+                .and_then(|mut monitor| monitor.ask("system_powerdown", Value::Null).map(drop).map_err(|_| ()))
         }
     };
     down(vm, pid, asked, patience.unwrap_or(BUTTON), line.flag("forceStop"))

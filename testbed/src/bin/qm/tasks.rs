@@ -46,7 +46,9 @@ impl Task {
 /// that have ended the newest stay.
 fn change(how: impl FnOnce(&mut Vec<String>)) {
     let _ = fs::create_dir_all(FOLDER);
-    let Ok(file) = fs::OpenOptions::new().create(true).append(true).open(format!("{FOLDER}/.active.lock")) else { return };
+    let Ok(file) = fs::OpenOptions::new().create(true).append(true).open(format!("{FOLDER}/.active.lock")) else {
+        return;
+    };
     let Ok(held) = Flock::lock(file, FlockArg::LockExclusive) else { return };
     let active = format!("{FOLDER}/active");
     let text = fs::read_to_string(&active).unwrap_or_default();
