@@ -89,7 +89,7 @@ fn status() -> Result<ExitCode> {
 }
 
 fn show(site: &Site) -> Result<()> {
-    println!("{:<10} {:<12} {:<8} {:<6} {:<9} {}", "name", "address", "on", "vmid", "power", "QEMU started");
+    println!("{:<10} {:<12} {:<8} {:<6} {:<9} QEMU started", "name", "address", "on", "vmid", "power");
     for node in site.nodes() {
         let power = if node.init().is_ok() { "on" } else { "off" };
         println!("{:<10} {:<12} {:<8} {:<6} {power:<9}", node.name, node.address, "-", "-");
