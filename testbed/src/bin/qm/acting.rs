@@ -168,10 +168,9 @@ fn under_lock(host: &Host, vm: &Vm, line: &Line, verb: &str) -> Result<(), Strin
         ("reboot", None) => Err(format!("VM {id} not running")),
         ("stop" | "shutdown", None) => Ok(()),
         ("stop", Some(pid)) => {
-            let quits = vm.monitor(MONITOR).map_err(|_| ()).and_then(|mut monitor| {
+            let quits = vm.monitor(MONITOR).map_err(|_| ()).map(|mut monitor| {
                 // The answer may be lost with QEMU.
                 let _ = monitor.ask("quit", Value::Null);
-                Ok(())
             });
             down(&vm, pid, quits, line.seconds("timeout").unwrap_or(BUTTON), true)
         }
