@@ -115,6 +115,8 @@ impl Site {
         let accelerator = boot.accelerator.name().to_string();
         let kept = Kept { holder, since, accelerator, nodes: Vec::new(), guests: Vec::new() };
         let mut site = Site { folder, kept, child: Some(child) };
+        // From here on whoever breaks this off can take it down.
+        site.keep()?;
         let raised = site.raise(plan, &qm);
         if raised.is_err() && plan.stays {
             site.down()?;
@@ -140,6 +142,11 @@ impl Site {
             return Err(format!("no site `{name}` is up"));
         }
         Ok(Site { folder, kept, child: None })
+    }
+
+    fn keep(&self) -> Result<()> {
+        let text = serde_json::to_string(&self.kept).map_err(|error| error.to_string())?;
+        write(&self.folder.join("site.json"), text)
     }
 
     fn raise(&mut self, plan: &Plan, qm: &Path) -> Result<()> {
@@ -176,8 +183,7 @@ impl Site {
             self.kept.guests.push(guest);
         }
         self.describe()?;
-        let text = serde_json::to_string(&self.kept).map_err(|error| error.to_string())?;
-        write(&self.folder.join("site.json"), text)?;
+        self.keep()?;
         for node in &self.kept.nodes {
             node.boot()?;
         }
