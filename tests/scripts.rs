@@ -349,6 +349,12 @@ fn a_domain_is_looked_at() {
         "Job type:         Unbounded   \nOperation:        Backup      \nTime elapsed:     12           ms\n",
     );
     assert!(root.run(LIBVIRT, "look", &["wiki"]).contains("\nlock=backup\n"));
+    root.file("job", "Job type:         Unbounded   \nOperation:        Outgoing migration\n");
+    assert!(root.run(LIBVIRT, "look", &["wiki"]).contains("\nlock=outgoing migration\n"));
+    // It waits for another command, which waits for a QEMU that hangs.
+    root.command("timeout", "exit 124");
+    assert!(root.run(LIBVIRT, "look", &["wiki"]).contains("\nlock=another command of libvirt\n"));
+    root.command("timeout", "shift; exec \"$@\"");
     root.file("job", "");
     for (said, power) in [
         ("shut off", "stopped"),

@@ -42,6 +42,10 @@ pub struct Machine {
     pub running: bool,
     /// Whether its processors are halted.
     pub paused: bool,
+    /// Whether its memory was saved as it went off, and comes back with its next start (libvirt).
+    pub saved: bool,
+    /// Why it is in its power state, as libvirt says it.
+    pub(super) state_reason: &'static str,
     /// Whether its QEMU takes no questions: it hangs, or was stopped by a signal.
     pub frozen: bool,
     /// How many connections to its agent it has let wait since.
@@ -232,6 +236,8 @@ impl Machine {
             ha: None,
             running: true,
             paused: false,
+            saved: false,
+            state_reason: "booted",
             frozen: false,
             unanswered: 0,
             settings: BTreeMap::new(),
@@ -368,6 +374,16 @@ impl Machine {
         self.started_at = now;
         self.agent_device = self.agent_set && !self.agent_off;
         self.restarts(now);
+    }
+
+    /// A start that brings its memory back.
+    pub(super) fn restored(&mut self, now: u64) {
+        self.running = true;
+        self.saved = false;
+        self.starts += 1;
+        self.started_at = now;
+        self.ssh = true;
+        self.agent_answers = self.agent_works();
     }
 
     /// Its system begins anew.

@@ -7,14 +7,15 @@ mod freezing;
 mod hypervisor;
 mod machine;
 mod operations;
-mod others;
 mod packages;
 mod pattern;
+mod pct;
 mod qm;
 mod scene;
 mod scripts;
 mod services;
 mod tasks;
+mod virsh;
 mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,6 +138,8 @@ pub(crate) struct Said {
 pub(crate) enum Change {
     Off(u32),
     On,
+    /// A start that brings back what was in its memory.
+    Restore,
     /// A restart that keeps the hypervisor's process.
     Reset,
     Pause,
@@ -506,6 +509,7 @@ impl Lab {
                 machine.on(now);
                 self.boots(host);
             }
+            Change::Restore if !machine.running => machine.restored(now),
             Change::Reset if machine.running => {
                 machine.restarts(now);
                 self.boots(host);

@@ -1,14 +1,11 @@
-//! The simulated hypervisor's other kinds of guests: containers (`pct`) and domains of libvirt (`virsh`).
+//! Containers of Proxmox: `pct` and `lxc-attach`.
 
 use super::hypervisor::seconds;
-use super::machine::Machine;
 use super::{COMMAND, Change, Lab, Said, err, not_known, out, say};
 use crate::machine::{Reply, Run};
 
 /// What a call of `pct` costs, in milliseconds.
 const PCT: u64 = 600;
-/// What a call of `virsh` costs, in milliseconds.
-const VIRSH: u64 = 80;
 /// How long a container takes to shut down, in milliseconds.
 const CONTAINER: u64 = 2_000;
 
@@ -86,58 +83,4 @@ impl Lab {
             ),
         }
     }
-
-    pub(super) fn virsh(&mut self, run: &Run) -> Said {
-        let mut words = run.argv.iter().skip(1).map(String::as_str).peekable();
-        // The options before the command: `-c` has a value.
-        while let Some(word) = words.next_if(|word| word.starts_with('-')) {
-            if matches!(word, "-c" | "--connect") {
-                words.next();
-            }
-        }
-        let command = words.next().unwrap_or_default();
-        let Some(domain) = words.find(|word| !word.starts_with('-')) else { return say(VIRSH, Reply::default()) };
-        let Some(name) = self.by_identity(&run.host, domain) else {
-            return say(VIRSH, err(1, &format!("error: failed to get domain '{domain}'")));
-        };
-        let Some(machine) = self.machines.get(&name).cloned() else { return say(VIRSH, err(1, "")) };
-        let invalid = |text: &str| say(VIRSH, err(1, &format!("error: Requested operation is not valid: {text}")));
-        match command {
-            "start" if machine.running => invalid("domain is already running"),
-            "start" => {
-                self.change(600, &name, Change::On);
-                say(900, Reply::default())
-            }
-            "shutdown" | "destroy" | "reboot" | "reset" if !machine.running => invalid("domain is not running"),
-            "shutdown" => {
-                if machine.obeys {
-                    self.change(VIRSH + machine.shutdown_takes, &name, Change::Off(machine.boot));
-                }
-                say(VIRSH, Reply::default())
-            }
-            "destroy" => {
-                self.change(500, &name, Change::Off(machine.boot));
-                say(700, Reply::default())
-            }
-            "reboot" | "reset" => {
-                self.change(VIRSH + machine.shutdown_takes, &name, Change::Reset);
-                say(VIRSH, Reply::default())
-            }
-            "domstate" => say(VIRSH, out(if machine.running { "running" } else { "shut off" })),
-            "domtime" if machine.agent_answers => say(VIRSH, out("Time: 1764000000")),
-            "domtime" => say(5_000, err(1, "error: Guest agent is not responding: QEMU guest agent is not connected")),
-            "dumpxml" => say(VIRSH, out(&xml(&machine))),
-            _ => not_known(run),
-        }
-    }
-}
-
-fn xml(machine: &Machine) -> String {
-    let channel = match machine.agent_device {
-        true => {
-            "\n    <channel type='unix'>\n      <target type='virtio' name='org.qemu.guest_agent.0'/>\n    </channel>"
-        }
-        false => "",
-    };
-    format!("<domain type='kvm'>\n  <name>{}</name>\n  <devices>{channel}\n  </devices>\n</domain>", machine.guest_name)
 }
