@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::boot::MEMORY;
 use crate::cpio::Archive;
-use crate::node::Node;
+use crate::node::{Kind, Node};
 use crate::programs::{PATIENCE, at, output, until, write};
 use crate::site::{banner, enter};
 
@@ -214,9 +214,24 @@ impl Guest {
     /// # Errors
     /// When it does not.
     pub fn agent_answers(&self) -> Result<()> {
-        until(&format!("the agent of {}", self.name), PATIENCE, || {
-            self.node.exec(&format!("qm agent {} ping", self.vmid)).ok().map(drop)
-        })
+        let ask = match self.node.kind {
+            Kind::Proxmox => format!("qm agent {} ping", self.vmid),
+            Kind::Libvirt => format!("virsh -q -c qemu:///system domtime {}", self.name),
+        };
+        until(&format!("the agent of {}", self.name), PATIENCE, || self.node.exec(&ask).ok().map(drop))
+    }
+
+    /// Has it started by its hypervisor for the first time.
+    pub(crate) fn start(&self) -> Result<()> {
+        let line = match self.node.kind {
+            Kind::Proxmox => format!("qm start {}", self.vmid),
+            Kind::Libvirt => {
+                let (name, file) = (&self.name, self.folder().join("domain.xml"));
+                let virsh = "virsh -q -c qemu:///system";
+                format!("{virsh} define {} && {virsh} start {name} && {virsh} autostart {name}", file.display())
+            }
+        };
+        self.node.exec(&line).map(drop)
     }
 
     /// Runs a line in the guest, over ssh, and gives what it prints.
@@ -242,8 +257,13 @@ impl Guest {
     /// # Errors
     /// When the hypervisor is off.
     pub fn status(&self) -> Result<String> {
-        let said = self.node.exec(&format!("qm status {}", self.vmid))?;
-        Ok(said.trim().trim_start_matches("status: ").to_string())
+        let line = match self.node.kind {
+            Kind::Proxmox => format!("qm status {}", self.vmid),
+            Kind::Libvirt => format!("virsh -q -c qemu:///system domstate {}", self.name),
+        };
+        let said = self.node.exec(&line)?;
+        let status = said.trim().trim_start_matches("status: ");
+        Ok(if status == "shut off" { "stopped" } else { status }.to_string())
     }
 
     /// Waits for a status.

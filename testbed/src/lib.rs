@@ -1,8 +1,8 @@
 //! The testbed: a site of real parts on one machine, for tests and for trying hostler.
 //!
 //! A [`Site`] is a private set of namespaces with hypervisor nodes in it. A [`Node`] is a machine as far as a program on
-//! it can tell: a real OpenSSH server, its own `/etc`, `/run`, boot id and process ids, and a `qm` that is a program of
-//! this crate. A [`Guest`] is a real QEMU with a Linux in it, built of Debian packages: its own kernel, `qemu-guest-agent`,
+//! it can tell: a real OpenSSH server, its own `/etc`, `/run`, boot id and process ids, and either a `qm` that is a
+//! program of this crate, or libvirt itself. A [`Guest`] is a real QEMU with a Linux in it, built of Debian packages: its own kernel, `qemu-guest-agent`,
 //! ssh server and power button. Everything ends with the site's holder, however that ends.
 //!
 //! Nothing is installed and nothing of the machine is changed: packages are unpacked below `target/testbed`.
@@ -13,6 +13,7 @@ mod cpio;
 pub mod guest;
 pub mod image;
 pub mod keys;
+mod libvirt;
 pub mod node;
 pub mod packages;
 pub mod programs;
@@ -20,7 +21,7 @@ pub mod qmp;
 pub mod site;
 
 pub use guest::{Agent, Guest, GuestPlan};
-pub use node::Node;
+pub use node::{Kind, Node};
 pub use site::{Plan, Site};
 
 /// What went wrong, as a sentence for a person.

@@ -9,8 +9,22 @@ use crate::Result;
 use crate::programs::{PATIENCE, at, output, until, write};
 use crate::site::{banner, enter};
 
-/// The program that sets a node up.
-pub(crate) const SCRIPT: &str = include_str!("node.sh");
+/// The programs that set a node up.
+pub(crate) const SCRIPTS: [(&str, &str); 3] = [
+    ("node.sh", include_str!("node.sh")),
+    ("proxmox.sh", include_str!("proxmox.sh")),
+    ("libvirt.sh", include_str!("libvirt.sh")),
+];
+
+/// What manages the guests of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// `qm`, this crate's.
+    Proxmox,
+    /// libvirt itself, and its `virsh`.
+    Libvirt,
+}
 
 /// A node of a site.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,6 +33,8 @@ pub struct Node {
     pub name: String,
     /// Where its sshd listens, on port 22 of the site's network.
     pub address: String,
+    /// What manages its guests.
+    pub kind: Kind,
     /// The folder of the site.
     pub(crate) site: PathBuf,
     /// Process 1 of the site, as this machine numbers it.
@@ -27,6 +43,8 @@ pub struct Node {
     pub(crate) nodes: usize,
     /// The `qm` of this crate.
     pub(crate) qm: PathBuf,
+    /// The unpacked packages.
+    pub(crate) packages: PathBuf,
 }
 
 impl Node {
@@ -45,8 +63,9 @@ impl Node {
         let file = std::fs::File::create(&log).map_err(at(&log))?;
         let mut command = enter(self.holder, "unshare");
         command.args(["--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc", "sh"]);
-        command.arg(self.site.join("node.sh")).arg(&self.site).args([&self.name, &self.address]).arg(&self.qm);
-        command.arg(self.nodes.to_string()).stdin(Stdio::null());
+        command.arg(self.site.join("node.sh")).arg(&self.site).args([&self.name, &self.address]);
+        command.arg(if self.kind == Kind::Libvirt { "libvirt" } else { "proxmox" }).arg(&self.qm);
+        command.arg(self.nodes.to_string()).arg(&self.packages).stdin(Stdio::null());
         command.stdout(file.try_clone().map_err(at(&log))?).stderr(file);
         let mut child = command.spawn().map_err(|error| format!("nsenter can not be started: {error}"))?;
         let ready = until(&format!("the sshd of {}", self.name), PATIENCE, || match child.try_wait() {

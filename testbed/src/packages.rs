@@ -10,7 +10,15 @@ use crate::Result;
 use crate::programs::{at, folder, once, output};
 
 /// What the testbed is made of.
-const WANTED: [&str; 4] = ["qemu-system-x86", "qemu-guest-agent", "dropbear-bin", "busybox-static"];
+const WANTED: [&str; 7] = [
+    "qemu-system-x86",
+    "qemu-guest-agent",
+    "dropbear-bin",
+    "busybox-static",
+    "libvirt-daemon",
+    "libvirt-daemon-driver-qemu",
+    "libvirt-clients",
+];
 
 /// The package that names the kernel of the day.
 const KERNEL: &str = "linux-image-cloud-amd64";
@@ -35,6 +43,9 @@ const LEFT_OUT: [&str; 16] = [
     "xkb-data",
 ];
 
+/// Links to folders stay what they are.
+const UNPACK: &str = r#"dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$2""#;
+
 /// Unpacked packages.
 #[derive(Clone, Debug)]
 pub struct Packages {
@@ -58,10 +69,9 @@ pub fn packages() -> Result<Packages> {
 }
 
 impl Packages {
-    /// A file or folder of the packages, which may lie below `usr` in newer ones.
+    /// A file or folder of the packages.
     pub fn path(&self, name: &str) -> PathBuf {
-        let place = self.root.join(name);
-        if place.exists() { place } else { self.root.join("usr").join(name) }
+        self.root.join(name)
     }
 
     /// The loader of the unpacked C library.
@@ -70,8 +80,8 @@ impl Packages {
     }
 
     /// Where the unpacked libraries are.
-    pub fn libraries(&self) -> [PathBuf; 2] {
-        [self.root.join("lib/x86_64-linux-gnu"), self.root.join("usr/lib/x86_64-linux-gnu")]
+    pub fn libraries(&self) -> PathBuf {
+        self.root.join("usr/lib/x86_64-linux-gnu")
     }
 
     /// The words that run an unpacked program with its own libraries, and what it calls itself; its arguments follow.
@@ -83,7 +93,7 @@ impl Packages {
 
     /// The words that run an unpacked program with its own libraries; its arguments follow.
     pub fn run(&self, program: &str) -> Vec<String> {
-        let libraries = self.libraries().map(|folder| folder.display().to_string()).join(":");
+        let libraries = self.libraries().display().to_string();
         vec![
             self.loader().display().to_string(),
             "--library-path".to_string(),
@@ -100,7 +110,12 @@ fn fetch(base: &Path) -> Result<()> {
     let (debs, root) = (base.join("debs"), base.join("root"));
     let _ = std::fs::remove_dir_all(&root);
     std::fs::create_dir_all(&debs).map_err(at(&debs))?;
-    std::fs::create_dir_all(&root).map_err(at(&root))?;
+    // As on an installed machine: what older packages put into `/lib` lies in `/usr/lib`.
+    for name in ["bin", "lib", "lib64", "sbin"] {
+        let below = Path::new("usr").join(name);
+        std::fs::create_dir_all(root.join(&below)).map_err(at(&root))?;
+        std::os::unix::fs::symlink(&below, root.join(name)).map_err(at(&root))?;
+    }
     let names = match resolve() {
         Ok(names) => names,
         // No lists, or old ones.
@@ -159,7 +174,8 @@ fn download(debs: &Path, names: &[String]) -> Result<()> {
 fn unpack(files: &[PathBuf], root: &Path) -> Result<()> {
     let halves = files.chunks(files.len().div_ceil(2).max(1));
     let extract = |half: &[PathBuf]| -> Result<()> {
-        half.iter().try_for_each(|deb| output(Command::new("dpkg-deb").arg("-x").arg(deb).arg(root)).map(drop))
+        half.iter()
+            .try_for_each(|deb| output(Command::new("sh").args(["-c", UNPACK, "unpack"]).arg(deb).arg(root)).map(drop))
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = halves.map(|half| scope.spawn(move || extract(half))).collect();

@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::accelerator::accelerator;
 use crate::boot::Boot;
-use crate::guest::{Agent, Card, Guest, GuestPlan};
+use crate::guest::{Agent, Card, Guest, GuestPlan, write_seed};
 use crate::image::{golden, image};
-use crate::node::{Node, SCRIPT, signal};
+use crate::node::{Kind, Node, SCRIPTS, signal};
 use crate::packages::packages;
 use crate::programs::{PATIENCE, at, find, folder, is_root, output, until, write};
-use crate::{Result, keys};
+use crate::{Result, keys, libvirt};
 
 const HOLD: &str = include_str!("hold.sh");
 
@@ -28,7 +28,7 @@ const AT_ONCE: usize = 3;
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     name: String,
-    nodes: Vec<String>,
+    nodes: Vec<(String, Kind)>,
     guests: Vec<GuestPlan>,
     slow: Option<u64>,
     stays: bool,
@@ -40,10 +40,17 @@ impl Plan {
         Plan { name: name.to_string(), ..Plan::default() }
     }
 
-    /// With this hypervisor node. Several are one cluster.
+    /// With this Proxmox node. Several are one cluster.
     #[must_use]
     pub fn node(mut self, name: &str) -> Plan {
-        self.nodes.push(name.to_string());
+        self.nodes.push((name.to_string(), Kind::Proxmox));
+        self
+    }
+
+    /// With this host of libvirt.
+    #[must_use]
+    pub fn libvirt(mut self, name: &str) -> Plan {
+        self.nodes.push((name.to_string(), Kind::Libvirt));
         self
     }
 
@@ -107,7 +114,7 @@ impl Site {
         std::fs::create_dir_all(&folder).map_err(at(&folder))?;
         write(&folder.join("boot.json"), serde_json::to_string(&boot).map_err(|error| error.to_string())?)?;
         write(&folder.join("hold.sh"), HOLD)?;
-        write(&folder.join("node.sh"), SCRIPT)?;
+        SCRIPTS.iter().try_for_each(|(name, text)| write(&folder.join(name), text))?;
         keys::make(&folder.join("id"), "testbed")?;
 
         let (child, holder) = hold(&folder, plan.stays)?;
@@ -151,14 +158,17 @@ impl Site {
 
     fn raise(&mut self, plan: &Plan, qm: &Path) -> Result<()> {
         let site = &self.folder;
-        for (n, name) in plan.nodes.iter().enumerate() {
+        let packages = packages()?.root;
+        for (n, (name, kind)) in plan.nodes.iter().enumerate() {
             let node = Node {
                 name: name.clone(),
                 address: format!("10.77.0.{}", 11 + n),
+                kind: *kind,
                 site: site.clone(),
                 holder: self.kept.holder,
-                nodes: plan.nodes.len(),
+                nodes: plan.nodes.iter().filter(|(_, kind)| *kind == Kind::Proxmox).count(),
                 qm: qm.to_path_buf(),
+                packages: packages.clone(),
             };
             std::fs::create_dir_all(node.folder()).map_err(at(site))?;
             node.set("slow", &plan.slow.unwrap_or(400).to_string())?;
@@ -192,7 +202,7 @@ impl Site {
             if coming.len() >= AT_ONCE {
                 coming.remove(0).answers()?;
             }
-            guest.node.exec(&format!("qm start {}", guest.vmid))?;
+            guest.start()?;
             if guest.has_ssh() {
                 coming.push(guest);
             }
@@ -217,6 +227,11 @@ impl Site {
             extra: Vec::new(),
         };
         card.write(&folder)?;
+        if guest.node.kind == Kind::Libvirt {
+            write_seed(&folder, &card)?;
+            let boot = boot(&self.folder)?;
+            return write(&folder.join("domain.xml"), libvirt::domain(guest, &boot, &uuid()?));
+        }
         let agent = match guest.plan.agent {
             Agent::On => "agent: 1\n",
             Agent::Off => "agent: 0\n",
@@ -260,9 +275,13 @@ impl Site {
         }
         for guest in &self.kept.guests {
             add(&guest.name, &guest.address, guest.folder())?;
+            let identity = match guest.node.kind {
+                Kind::Proxmox => format!("vmid: {}", guest.vmid),
+                Kind::Libvirt => format!("libvirt_domain: {}\n          hostler_driver: libvirt", guest.name),
+            };
             hosts.push_str(&format!(
-                "        {}:\n          ansible_host: {}\n          vmid: {}\n          hypervisor: {}\n",
-                guest.name, guest.address, guest.vmid, guest.node.name
+                "        {}:\n          ansible_host: {}\n          {identity}\n          hypervisor: {}\n",
+                guest.name, guest.address, guest.node.name
             ));
         }
         write(&self.folder.join("known_hosts"), known)?;
@@ -379,7 +398,7 @@ pub fn prepared() -> Result<Boot> {
         ["usr/share/qemu", "usr/share/seabios", "usr/lib/ipxe/qemu"].map(|folder| packages.root.join(folder)).into();
     let mut boot = Boot {
         accelerator: accelerator(&program, &firmware, &image),
-        modules: Some(packages.libraries()[1].join("qemu")),
+        modules: Some(packages.libraries().join("qemu")),
         kernel: image.kernel.clone(),
         initrd: image.initrd.clone(),
         golden: None,
@@ -388,6 +407,13 @@ pub fn prepared() -> Result<Boot> {
     };
     boot.golden = Some(golden(&image, &boot)?);
     Ok(boot)
+}
+
+/// How the guests of a site are booted.
+fn boot(site: &Path) -> Result<Boot> {
+    let file = site.join("boot.json");
+    let text = std::fs::read_to_string(&file).map_err(at(&file))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// The `qm` of this crate: beside the program that runs, or built now.
