@@ -299,10 +299,13 @@ fn a_lock_is_kept_where_the_site_says_for_every_machine_that_runs_plans() {
     let plan =
         "plan p for guest in pbs\n  lock \"night\"\n{\n  await file(guest, \"/root/go\") within 10m every 1s\n}\n";
     fs::write(site.folder.join("p.plan"), plan).unwrap();
-    fs::write(site.folder.join("hostler.toml"), "lock_host = \"pve2\"\n").unwrap();
-    let refused = site.hostler(&["run", "p.plan"]);
-    assert_eq!(refused.code, 2, "{}", refused.out);
-    assert!(refused.out.contains("`lock_host` names `pve2`, which is no host of the inventory"), "{}", refused.out);
+    for setting in ["lock_host", "controller"] {
+        fs::write(site.folder.join("hostler.toml"), format!("{setting} = \"pve2\"\n")).unwrap();
+        let refused = site.hostler(&["run", "p.plan"]);
+        assert_eq!(refused.code, 2, "{}", refused.out);
+        let why = format!("`{setting}` names `pve2`, which is no host of the inventory");
+        assert!(refused.out.contains(&why), "{}", refused.out);
+    }
 
     fs::write(site.folder.join("hostler.toml"), "lock_host = \"pve\"\n").unwrap();
     let mut first = site.command(&["run", "p.plan"]).spawn().unwrap();

@@ -322,6 +322,7 @@ const VIRSH: &str = r#"
 shift 4
 case "$1 $2" in
   "domuuid wiki") echo 0f0e0d0c-0b0a-0908-0706-050403020100; echo ;;
+  "domuuid 0f0e"*|"domname gone") echo "error: failed to get domain '$2'" >&2; exit 1 ;;
   "domuuid gone") echo "error: failed to get domain 'gone'" >&2; exit 1 ;;
   "domuuid down") echo "error: failed to connect to the hypervisor" >&2; exit 1 ;;
   "domname 0f0e"*) echo wiki; echo ;;
@@ -369,6 +370,8 @@ fn a_domain_is_looked_at() {
         assert!(!look.contains("lock="), "{look}");
     }
     assert_eq!(root.run(LIBVIRT, "look", &["gone"]), "found=no\n");
+    let by_uuid = root.run(LIBVIRT, "look", &["0f0e0d0c-0b0a-0908-0706-050403020100"]);
+    assert!(by_uuid.starts_with(&format!("found=yes\nkind=vm\nname=wiki\n{uuid}\n")), "{by_uuid}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ struct File {
     #[serde(default)]
     edition: Option<toml::Spanned<i64>>,
     #[serde(default)]
-    controller: Option<String>,
+    controller: Option<toml::Spanned<String>>,
     #[serde(default)]
     lock_host: Option<toml::Spanned<String>>,
     #[serde(default)]
@@ -119,13 +119,27 @@ pub(crate) fn load(
     let vault = vault_keys(arguments, setting, &programs, problems);
     let request = inventory::Request { sources: &paths, beside: &beside, vault: &vault, programs: &programs };
     let inventory = inventory::load(&Disk, &request, sources, problems);
-    if let Some(host) = file.lock_host.as_ref().filter(|host| !inventory.hosts.contains_key(host.as_ref().as_str())) {
-        let message = format!("`lock_host` names `{}`, which is no host of the inventory", host.as_ref());
-        let help = "name the host that keeps the locks of plans; a hypervisor that every controller reaches will do";
+    let named = [
+        (
+            "lock_host",
+            &file.lock_host,
+            "name the host that keeps the locks of plans; a hypervisor that every controller reaches will do",
+        ),
+        (
+            "controller",
+            &file.controller,
+            "name the host on which hostler runs as the inventory does, or add it there; a plan that restarts it is known by that name",
+        ),
+    ];
+    for (setting, host, help) in named {
+        let Some(host) = host.as_ref().filter(|host| !inventory.hosts.contains_key(host.as_ref().as_str())) else {
+            continue;
+        };
+        let message = format!("`{setting}` names `{}`, which is no host of the inventory", host.as_ref());
         problems.push(Diagnostic::error("site/bad-setting", at(base, host.span()), message).help(help));
     }
     let site = Site {
-        controller: file.controller,
+        controller: file.controller.map(toml::Spanned::into_inner),
         lock_host: file.lock_host.map(toml::Spanned::into_inner),
         timezone: file.timezone,
         hypervisor: file.hypervisor,

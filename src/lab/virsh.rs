@@ -10,6 +10,8 @@ const VIRSH: u64 = 80;
 /// How long until QEMU runs, and until it is gone when it is killed, in milliseconds.
 const START: u64 = 600;
 const KILL: u64 = 500;
+/// How long a guest is waited for whose agent said yes to a shutdown, in milliseconds.
+const YES: u64 = 60_000;
 /// How long an agent is waited for that is connected and does not answer, in milliseconds.
 const AGENT: u64 = 5_000;
 
@@ -156,6 +158,7 @@ impl Lab {
             }
             _ => {}
         }
+        let waits = call.command == "shutdown" && machine.agent_answers && !obeys;
         let done = match call.command {
             "shutdown" => {
                 if obeys {
@@ -184,7 +187,7 @@ impl Lab {
                 "resumed"
             }
         };
-        say(VIRSH, call.done(&format!("Domain '{domain}' {done}")))
+        say(if waits { YES } else { VIRSH }, call.done(&format!("Domain '{domain}' {done}")))
     }
 
     /// The domains of a host: those that run as they were started, then the others by name.
