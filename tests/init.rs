@@ -113,7 +113,12 @@ fn what_an_inventory_lacks_is_said() {
     let said = site.hostler("init");
     assert_eq!((said.code, said.err.as_str()), (0, ""));
     assert!(said.out.contains("has 1 host.\n"), "{}", said.out);
-    for part in ["No host says which hypervisor", "No host has an id", "--target NAME"] {
+    for part in [
+        "No host says which hypervisor",
+        "No host has an id",
+        "preflight restart.plan --target NAME --suggest",
+        "--target NAME",
+    ] {
         assert!(said.out.contains(part), "{part}\n{}", said.out);
     }
 }

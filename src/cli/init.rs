@@ -82,10 +82,13 @@ fn next_steps(folder: &str, is_example: bool, terminal: &mut Terminal) {
              `hypervisor: NAME` among its variables.",
         );
     }
-    if !loaded.inventory.hosts.values().any(|host| has(host, &["vmid", "libvirt_domain"])) {
-        terminal.say("No host has an id on its hypervisor: `vmid: 101` among its variables.");
-    }
     let target = example_target(&loaded);
+    if !loaded.inventory.hosts.values().any(|host| has(host, &["vmid", "libvirt_domain"])) {
+        terminal.say(&format!(
+            "No host has an id on its hypervisor: `vmid: 101` among its variables. \
+             `hostler preflight {plan} --target {target} --suggest` asks the hypervisors for them."
+        ));
+    }
     terminal.say(&format!(
         "\nNext: `hostler check {plan} --target {target}`, then `hostler run {plan} --target {target} --lab`, which only plays it."
     ));
