@@ -1,0 +1,132 @@
+//! Plans on Proxmox nodes with real OpenSSH servers and real guests, behind the `qm` of the testbed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test may")]
+
+mod real;
+
+use std::time::Duration;
+
+use real::Real;
+use testbed::GuestPlan;
+use testbed::programs::{until, write};
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// The card's line.
+const CARD: &str = "on hypervisor: qm reboot $vmid; await ssh(guest); require agent(guest)";
+
+fn on_two_nodes(plan: testbed::Plan) -> testbed::Plan {
+    plan.node("pve1").node("pve2")
+}
+
+#[test]
+fn the_cards_line_restarts_who_is_meant_and_nobody_else() {
+    let guests = [GuestPlan::new("web1"), GuestPlan::new("web2").on("pve2"), GuestPlan::new("silent").but("noagent")];
+    let site = Real::new("card", on_two_nodes, &guests);
+    let web1 = site.guest("web1");
+    web1.agent_answers().unwrap();
+    let first = web1.boot_id().unwrap();
+    site.hostler(&["run", "-e", CARD, "--target", "web1"]).code(0).has("agent answers");
+    assert_ne!(web1.boot_id().unwrap(), first);
+    site.is("web1", "running", 2);
+
+    // The number of another guest of the same node.
+    let other = site.0.folder.join("inventory/z.yml");
+    write(&other, format!("all: {{hosts: {{web1: {{vmid: {}}}}}}}\n", site.guest("silent").vmid)).unwrap();
+    let said = site.hostler(&["run", "-e", CARD, "--target", "web1"]);
+    said.code(2).has("inventory/duplicate-vmid");
+    write(&other, "all: {hosts: {silent: {vmid: 199}, web1: {vmid: 103}}}\n").unwrap();
+    let said = site.hostler(&["run", "-e", CARD, "--target", "web1"]);
+    said.code(1).has("guest 103 on `pve1` is called `silent`, not `web1`");
+    std::fs::remove_file(other).unwrap();
+    // Its agent is not running.
+    let said = site.hostler(&["run", "-e", CARD, "--target", "silent"]);
+    said.code(1).has("the guest agent of `silent` does not answer");
+    site.is("silent", "running", 1);
+    site.is("web1", "running", 2);
+
+    // A backup holds it: without a word of the plan that is a refusal, else it is waited for.
+    web1.node.exec("qm set 101 --lock backup").unwrap();
+    site.hostler(&["run", "-e", CARD, "--target", "web1"]).code(1).has("`web1` is locked (backup)");
+    let plan =
+        "plan p for guest in web1 {\n  on hypervisor when locked wait 5m: qm reboot $vmid\n  await ssh(guest)\n}\n";
+    let mut run = site.begins(&["run", &site.plan("locked.plan", plan)]);
+    run.says("locked");
+    site.is("web1", "running", 2);
+    web1.node.exec("qm unlock 101").unwrap();
+    run.ends().code(0);
+    site.is("web1", "running", 3);
+}
+
+#[test]
+fn who_does_not_obey_is_rescued_and_who_does_not_come_back_is_told_of() {
+    let guests =
+        [GuestPlan::new("stubborn").but("deaf"), GuestPlan::new("web1"), GuestPlan::new("slow").but("slowagent=8")];
+    let site = Real::new("rescue", |plan| plan.node("pve1"), &guests);
+    let [stubborn, web1, slow] = ["stubborn", "web1", "slow"].map(|name| site.guest(name));
+    stubborn.agent_answers().unwrap();
+    let first = stubborn.boot_id().unwrap();
+    let rescue = site.workflow("rescue.plan");
+    let said = site.hostler(&["run", &rescue, "--target", "stubborn", "--set", "grace=5s"]);
+    said.code(0).has("stubborn did not shut down").has("on pve1: qm stop 101");
+    assert_ne!(stubborn.boot_id().unwrap(), first);
+    site.is("stubborn", "running", 2);
+
+    // Its agent comes late.
+    slow.agent_answers().unwrap();
+    let line = "on hypervisor: qm reboot $vmid; await ssh(guest); await agent(guest) within 1m";
+    site.hostler(&["run", "-e", line, "--target", "slow"]).code(0).has("verified: new boot");
+    site.is("slow", "running", 2);
+
+    // It never comes back: what is said is what was seen last, and it is not left off.
+    web1.next_start(|card| card.words.push("stuck".to_string())).unwrap();
+    let line = "on hypervisor: qm reboot $vmid; await ssh(guest) within 20s; require agent(guest)";
+    let said = site.hostler(&["run", "-e", line, "--target", "web1"]);
+    said.code(1).has("web1 failed").has("within 20s");
+    site.is("web1", "running", 2);
+}
+
+#[test]
+fn a_connection_a_controller_and_a_hypervisor_that_fail_in_the_middle_start_nothing_twice() {
+    let site = Real::new("cut", |plan| plan.node("pve1"), &[GuestPlan::new("web1").but("late=4")]);
+    let (pve1, web1) = (site.0.node("pve1").unwrap(), site.guest("web1"));
+    web1.agent_answers().unwrap();
+    let reboots = || pve1.calls().iter().filter(|call| call.starts_with("reboot ")).count();
+
+    // The connection is cut.
+    let run = site.begins(&["run", "-e", CARD, "--target", "web1"]);
+    until("the restart", SOON, || (reboots() == 1).then_some(())).unwrap();
+    pve1.exec("pkill -9 -f '^sshd: root'").unwrap();
+    run.ends().code(0);
+    site.is("web1", "running", 2);
+
+    // The controller is killed, and another goes on.
+    let run = site.begins(&["run", "-e", CARD, "--target", "web1"]);
+    until("the restart", SOON, || (reboots() == 2).then_some(())).unwrap();
+    run.kill();
+    site.hostler(&["resume"]).code(0).has("agent answers");
+    site.is("web1", "running", 3);
+
+    // The hypervisor's sshd stands still for as long as the guest is down.
+    let run = site.begins(&["run", "-e", CARD, "--target", "web1"]);
+    until("the restart", SOON, || (reboots() == 3).then_some(())).unwrap();
+    pve1.exec("pkill -STOP -x sshd").unwrap();
+    until("the start", SOON, || (web1.starts() == 4).then_some(())).unwrap();
+    web1.answers().unwrap();
+    pve1.exec("pkill -CONT -x sshd").unwrap();
+    run.ends().code(0);
+    assert_eq!(reboots(), 3);
+    site.is("web1", "running", 4);
+
+    // Its host key is another.
+    let known = site.0.folder.join("known_hosts");
+    let text = std::fs::read_to_string(&known).unwrap();
+    let key = text.lines().find(|line| line.starts_with(&web1.address)).unwrap().split_once(' ').unwrap().1;
+    let turned = text.lines().map(|line| match line.starts_with(&pve1.address) {
+        true => format!("{} {key}\n", pve1.address),
+        false => format!("{line}\n"),
+    });
+    write(&known, turned.collect::<String>()).unwrap();
+    let said = site.hostler(&["run", "-e", CARD, "--target", "web1"]);
+    said.code(4).has("host key");
+    site.is("web1", "running", 4);
+}
