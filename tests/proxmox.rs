@@ -50,7 +50,7 @@ fn the_cards_line_restarts_who_is_meant_and_nobody_else() {
     let plan =
         "plan p for guest in web1 {\n  on hypervisor when locked wait 5m: qm reboot $vmid\n  await ssh(guest)\n}\n";
     let mut run = site.begins(&["run", &site.plan("locked.plan", plan)]);
-    run.says("locked");
+    run.says("`web1` is locked (backup); its end is waited for, 5m at most");
     site.is("web1", "running", 2);
     web1.node.exec("qm unlock 101").unwrap();
     run.ends().code(0);

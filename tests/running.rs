@@ -400,6 +400,13 @@ fn a_lock_is_waited_for_skipped_or_refused() {
     let ran = run_in("on hypervisor when locked wait 2m: qm reboot $vmid", Vec::new(), locked);
     assert!(ran.why("a").contains("still locked (backup) after 2m"), "{}", ran.why("a"));
     assert!(ran.span("a").1 >= 120_000);
+    // Once, however often it was looked at.
+    let is_of = |note: &&hostler::machine::Note| match &note.kind {
+        NoteKind::Guarded { guard, .. } => note.guest == "a" && guard == "identity",
+        NoteKind::Locked { text } => text == "`a` is locked (backup); its end is waited for, 2m at most",
+        _ => false,
+    };
+    assert_eq!(ran.notes.iter().filter(is_of).count(), 2);
 }
 
 #[test]

@@ -424,6 +424,11 @@ pub enum NoteKind {
         /// What was seen.
         seen: String,
     },
+    /// The end of a lock is waited for.
+    Locked {
+        /// Whose it is, and for how long at most.
+        text: String,
+    },
     /// A wait begins.
     Waiting {
         /// As the plan writes it.

@@ -147,7 +147,10 @@ impl State {
             Some(why) => self.refuse(i, format!("identity: {why}"), guest, out),
             None => {
                 let seen = format!("{id} on `{hypervisor}` is `{}`", facts.name);
-                self.note(i, NoteKind::Guarded { guard: "identity".to_string(), seen }, out);
+                // While a lock is waited for, it is proven at each look, and said once.
+                if self.fibers[i].lock_until.is_none() {
+                    self.note(i, NoteKind::Guarded { guard: "identity".to_string(), seen }, out);
+                }
             }
         }
     }
@@ -212,7 +215,15 @@ impl State {
             }
             WhenLocked::Wait(ms) => {
                 let now = self.now;
-                let until = *self.fibers[i].lock_until.get_or_insert(now + ms);
+                let until = match self.fibers[i].lock_until {
+                    Some(until) => until,
+                    None => {
+                        let text =
+                            format!("`{guest}` is locked ({lock}); its end is waited for, {} at most", about(ms));
+                        self.note(i, NoteKind::Locked { text }, out);
+                        *self.fibers[i].lock_until.insert(now + ms)
+                    }
+                };
                 if now >= until {
                     self.fibers[i].lock_until = None;
                     let message = format!("unlocked: `{guest}` is still locked ({lock}) after {}", about(ms));

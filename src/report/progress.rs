@@ -24,6 +24,7 @@ pub fn line(note: &Note, width: usize) -> Option<String> {
             format!("✓ {text}{evidence} ({})", time(*took))
         }
         NoteKind::Proven { text, .. } => format!("✓ {text}"),
+        NoteKind::Locked { text } => text.clone(),
         NoteKind::Warned(text) => format!("warning: {text}"),
         NoteKind::Recorded(name, value) => format!("{name} = {value}"),
         NoteKind::Notified { channel, subject, .. } => format!("notify {channel}: {subject}"),

@@ -65,6 +65,7 @@ impl Summary {
             | NoteKind::Command { .. }
             | NoteKind::Ended { .. }
             | NoteKind::Guarded { .. }
+            | NoteKind::Locked { .. }
             | NoteKind::Waiting { .. }
             | NoteKind::Proven { .. }
             | NoteKind::Notified { .. }

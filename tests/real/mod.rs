@@ -50,7 +50,10 @@ impl Real {
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = self.0.enter(env!("CARGO_BIN_EXE_hostler"));
-        command.args(words).arg("--site").arg(&self.0.folder);
+        command.args(words);
+        if words[0] == "run" {
+            command.arg("--site").arg(&self.0.folder);
+        }
         command.env("HOME", self.0.folder.join("home")).env_remove("XDG_STATE_HOME").env_remove("XDG_RUNTIME_DIR");
         command.stdin(Stdio::null());
         command
