@@ -127,6 +127,49 @@ fn a_connection_a_controller_and_a_hypervisor_that_fail_in_the_middle_start_noth
     });
     write(&known, turned.collect::<String>()).unwrap();
     let said = site.hostler(&["run", "-e", CARD, "--target", "web1"]);
-    said.code(4).has("host key");
+    said.code(1).has("Its host key has changed");
     site.is("web1", "running", 4);
+}
+
+#[test]
+fn a_fleet_goes_down_one_per_hypervisor_and_a_pair_never_together() {
+    let guests: Vec<GuestPlan> =
+        (1..=20).map(|n| GuestPlan::new(&format!("web{n}")).on(&format!("pve{}", 1 + n % 3))).collect();
+    let site = Real::new("fleet", |plan| plan.node("pve1").node("pve2").node("pve3"), &guests);
+    let pair = "all: {children: {pair: {hosts: {web1: , web2: }}}}\n";
+    write(&site.0.folder.join("inventory/pair.yml"), pair).unwrap();
+    let boots = |site: &Real| -> Vec<String> { site.0.guests().iter().map(|guest| guest.boot_id().unwrap()).collect() };
+    for guest in site.0.guests() {
+        guest.agent_answers().unwrap();
+    }
+    let first = boots(&site);
+    let plan = "plan fleet for guest in ubuntu_vms\n  never together pair\n  batches 1, 5, 100%\n  at most 1 per hypervisor\n{\n  restart(guest)\n}\n";
+    let said = site.hostler(&["run", &site.plan("fleet.plan", plan)]);
+    said.code(0);
+    assert_eq!(said.text.matches("agent answers\n").count(), 2 * guests.len(), "{}", said.text);
+    assert!(first.iter().zip(boots(&site)).all(|(old, new)| *old != new));
+    // From the call of the restart to the moment at which the guest's own system began.
+    let mut down: Vec<(f64, f64, &testbed::Guest)> = Vec::new();
+    for guest in site.0.guests() {
+        site.is(&guest.name, "running", 2);
+        let log = std::fs::read_to_string(guest.node.folder().join("qm.log")).unwrap();
+        let call = format!(" reboot {} ", guest.vmid);
+        let calls: Vec<&str> = log.lines().filter(|line| format!("{line} ").contains(&call)).collect();
+        assert_eq!(calls.len(), 1, "{log}");
+        let seconds = |line: &str| line.split(' ').next().unwrap().parse::<f64>().unwrap();
+        down.push((seconds(calls[0]), seconds(&guest.start_log()[1]), guest));
+    }
+    for (i, (from, until, one)) in down.iter().enumerate() {
+        assert!(from < until, "{} went down before it was started", one.name);
+        for (other_from, other_until, other) in &down[i + 1..] {
+            let together = from < other_until && other_from < until;
+            let is_pair = one.name == "web1" && other.name == "web2";
+            let same_node = one.node.name == other.node.name;
+            assert!(!together || !(is_pair || same_node), "{} and {} were down together", one.name, other.name);
+        }
+    }
+    let together = down.iter().enumerate().any(|(i, (from, until, _))| {
+        down[i + 1..].iter().any(|(other_from, other_until, _)| from < other_until && other_from < until)
+    });
+    assert!(together, "some go down at the same time");
 }
