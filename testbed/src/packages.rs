@@ -62,7 +62,9 @@ pub struct Packages {
 /// When there is no apt, no network and nothing fetched before, or no room.
 pub fn packages() -> Result<Packages> {
     let base = folder().join("packages");
-    let done = base.join("done");
+    // Another set, or another way to unpack it, is another mark.
+    let set = [WANTED.join(" "), LEFT_OUT.join(" "), UNPACK.to_string()].join("\n");
+    let done = base.join(format!("done-{:016x}", hash(&set)));
     once(&done, || fetch(&base))?;
     let key = std::fs::read_to_string(base.join("key")).map_err(at(&base))?;
     Ok(Packages { root: base.join("root"), key: key.trim().to_string() })

@@ -4,6 +4,7 @@
 
 mod bench;
 mod fuzz;
+mod layers;
 mod packages;
 mod python;
 mod testbed;
@@ -45,18 +46,11 @@ fn test(arguments: &[String]) -> Result<(), String> {
         println!("the tests with real hosts make namespaces and will say that they need root");
     }
     python::environment(python::ANSIBLE)?;
-    let mut command = cargo();
-    command.args(["test", "--workspace"]).args(arguments).current_dir(root());
-    // A run can be repeated; `cargo test` alone has other cases each time.
-    if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
-        command.env("PROPTEST_RNG_SEED", "2026");
+    if arguments.is_empty() {
+        return layers::test();
     }
-    // Many tests wait for hosts most of their time.
-    if std::env::var_os("RUST_TEST_THREADS").is_none() {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        command.env("RUST_TEST_THREADS", (2 * cores).to_string());
-    }
-    run(&mut command)
+    let words: Vec<&str> = std::iter::once("--workspace").chain(arguments.iter().map(String::as_str)).collect();
+    layers::test_with(&words)
 }
 
 /// Kills the controller at every point of the workflows and examples; with `--pairs`, of short plans, at every two.

@@ -21,10 +21,28 @@ pub(crate) fn testbed(words: &[String]) -> Result<ExitCode, String> {
         packages::install_for(&["ip", "ssh", "sshd"])?;
     }
     run(cargo().args(["build", "--quiet", "--package", "testbed"]).current_dir(root()))?;
-    let program =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |target| root().join(target));
-    let program = program.join("debug/testbed");
+    let program = program();
     let status = std::process::Command::new(&program).args(words).status();
     let status = status.map_err(|error| format!("{}: {error}", program.display()))?;
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(255)))
+}
+
+/// What the guests run on.
+///
+/// # Errors
+/// When the program is not built, or does not know.
+pub(crate) fn about() -> Result<String, String> {
+    let program = program();
+    let output = std::process::Command::new(&program).arg("about").output();
+    let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_string()),
+        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_string()),
+    }
+}
+
+fn program() -> std::path::PathBuf {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |target| root().join(target));
+    target.join("debug/testbed")
 }

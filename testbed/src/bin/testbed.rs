@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         ["down"] => down(),
         ["status"] => status(),
         ["enter", command @ ..] => enter(command),
+        ["about"] => about(),
         _ => Err(USAGE.to_string()),
     };
     done.unwrap_or_else(|why| {
@@ -46,7 +47,7 @@ fn plan() -> Plan {
 
 fn up() -> Result<ExitCode> {
     let begun = Instant::now();
-    if !testbed::programs::folder().join("packages/done").exists() {
+    if !testbed::programs::folder().join("packages/key").exists() {
         println!("fetching Debian packages into {} (about 80 MB, once)", here(&testbed::programs::folder()).display());
     }
     let site = Site::up(&plan())?;
@@ -69,6 +70,21 @@ fn up() -> Result<ExitCode> {
         println!("  cargo xtask testbed enter {line}");
     }
     println!("\nand at the end: cargo xtask testbed down");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the guests run on, in a line.
+fn about() -> Result<ExitCode> {
+    let boot = testbed::site::prepared()?;
+    let packages = testbed::packages::packages()?;
+    let first = |program: &str| -> Result<String> {
+        let words = packages.run(program);
+        let (loader, rest) = words.split_first().ok_or("no loader")?;
+        let text = testbed::programs::output(std::process::Command::new(loader).args(rest).arg("--version"))?;
+        Ok(text.lines().next().unwrap_or_default().to_string())
+    };
+    let (qemu, virsh) = (first("usr/bin/qemu-system-x86_64")?, first("usr/bin/virsh")?);
+    println!("{qemu}, by {}; libvirt {virsh}", boot.accelerator.name());
     Ok(ExitCode::SUCCESS)
 }
 
