@@ -40,15 +40,12 @@ fn all(took: &mut Vec<(&'static str, Duration)>) -> Result<(), String> {
     for (layer, (name, module)) in LAYERS.iter().enumerate() {
         let names: Vec<String> = tests()?.into_iter().filter(|(_, of)| *of == layer).map(|(name, _)| name).collect();
         timed(name, &mut || {
-            let mut words = vec!["--package", "hostler"];
+            // Always the whole workspace: with a part of it cargo would build shared packages anew.
+            let mut words = vec!["--workspace"];
             words.extend(names.iter().flat_map(|name| ["--test", name]));
             if module.is_none() {
-                words.extend(["--lib", "--bins"]);
-                test_with(&["--package", "xtask"])?;
                 test_with(&["--workspace", "--doc"])?;
-            }
-            if *name == "real guests" {
-                test_with(&["--package", "testbed", "--lib", "--bins", "--tests"])?;
+                words.extend(["--lib", "--bins"]);
             }
             test_with(&words)
         })?;
@@ -56,19 +53,23 @@ fn all(took: &mut Vec<(&'static str, Duration)>) -> Result<(), String> {
     Ok(())
 }
 
-/// The tests of the program with the number of their layer. One is of the last whose module it has.
+/// The tests with the number of their layer: the last one whose module they have. Those of the testbed are of the last.
 fn tests() -> Result<Vec<(String, usize)>, String> {
-    let folder = root().join("tests");
-    let error = |error: std::io::Error| format!("{}: {error}", folder.display());
     let mut tests = Vec::new();
-    for entry in fs::read_dir(&folder).map_err(error)? {
-        let path = entry.map_err(error)?.path();
-        let Some(file) = source(&path) else { continue };
-        let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let has = |module: &Option<&str>| module.is_none_or(|module| text.lines().any(|line| line == module));
-        let layer = LAYERS.iter().rposition(|(_, module)| has(module)).unwrap_or(0);
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        tests.push((name, layer));
+    for (folder, least) in [("tests", 0), ("testbed/tests", LAYERS.len() - 1)] {
+        let folder = root().join(folder);
+        let error = |error: std::io::Error| format!("{}: {error}", folder.display());
+        for entry in fs::read_dir(&folder).map_err(error)? {
+            let path = entry.map_err(error)?.path();
+            let Some(file) = source(&path) else { continue };
+            let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let has = |module: &Option<&str>| module.is_none_or(|module| text.lines().any(|line| line == module));
+            let layer = LAYERS.iter().rposition(|(_, module)| has(module)).unwrap_or(0).max(least);
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            if !tests.contains(&(name.clone(), layer)) {
+                tests.push((name, layer));
+            }
+        }
     }
     tests.sort();
     Ok(tests)
