@@ -33,6 +33,7 @@ pub struct GuestPlan {
     pub(crate) memory: u32,
     pub(crate) system: bool,
     pub(crate) started: bool,
+    pub(crate) container: bool,
     pub(crate) words: Vec<String>,
 }
 
@@ -47,6 +48,7 @@ impl GuestPlan {
             memory: MEMORY,
             system: true,
             started: true,
+            container: false,
             words: Vec::new(),
         }
     }
@@ -83,6 +85,14 @@ impl GuestPlan {
     #[must_use]
     pub fn empty(mut self) -> GuestPlan {
         self.system = false;
+        self
+    }
+
+    /// A container of a Proxmox node: namespaces of its own on that node's kernel, and no agent. Of the words (`but`)
+    /// it knows `noacpi` and `deaf` (it does not obey), `late`, `delay`, `nossh` and `stuck`.
+    #[must_use]
+    pub fn container(mut self) -> GuestPlan {
+        self.container = true;
         self
     }
 
@@ -163,6 +173,15 @@ pub fn write_seed(folder: &Path, card: &Card) -> Result<()> {
     write(&folder.join("seed"), bytes)
 }
 
+/// Writes what a container reads of itself.
+///
+/// # Errors
+/// When it can not be written.
+pub fn write_words(folder: &Path, card: &Card) -> Result<()> {
+    let words = format!("name={}\naddress={}\n{}\n", card.name, card.address, card.words.join("\n"));
+    write(&folder.join("words"), words)
+}
+
 /// A guest of a site.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Guest {
@@ -215,16 +234,22 @@ impl Guest {
     /// When it does not.
     pub fn agent_answers(&self) -> Result<()> {
         let ask = match self.node.kind {
+            Kind::Proxmox if self.plan.container => format!("lxc-attach -n {} -- true", self.vmid),
             Kind::Proxmox => format!("qm agent {} ping", self.vmid),
             Kind::Libvirt => format!("virsh -q -c qemu:///system domtime {}", self.name),
         };
         until(&format!("the agent of {}", self.name), PATIENCE, || self.node.exec(&ask).ok().map(drop))
     }
 
+    /// The command of a Proxmox node that manages it.
+    fn manager(&self) -> &str {
+        if self.plan.container { "pct" } else { "qm" }
+    }
+
     /// Has it started by its hypervisor for the first time.
     pub(crate) fn start(&self) -> Result<()> {
         let line = match self.node.kind {
-            Kind::Proxmox => format!("qm start {}", self.vmid),
+            Kind::Proxmox => format!("{} start {}", self.manager(), self.vmid),
             Kind::Libvirt => {
                 let (name, file) = (&self.name, self.folder().join("domain.xml"));
                 let virsh = "virsh -q -c qemu:///system";
@@ -258,7 +283,7 @@ impl Guest {
     /// When the hypervisor is off.
     pub fn status(&self) -> Result<String> {
         let line = match self.node.kind {
-            Kind::Proxmox => format!("qm status {}", self.vmid),
+            Kind::Proxmox => format!("{} status {}", self.manager(), self.vmid),
             Kind::Libvirt => format!("virsh -q -c qemu:///system domstate {}", self.name),
         };
         let said = self.node.exec(&line)?;
@@ -276,12 +301,12 @@ impl Guest {
         })
     }
 
-    /// How often a QEMU was started for it, by whomever: counted where QEMU is started.
+    /// How often a QEMU, or the container that it is, was started, by whomever: counted where that is done.
     pub fn starts(&self) -> usize {
         self.start_log().len()
     }
 
-    /// Each start of a QEMU for it: when, on which node, as which process there, and how.
+    /// Each of these starts: when, on which node, as which process there, and how.
     pub fn start_log(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.node.site.join("starts.log")).unwrap_or_default();
         let is_mine = |line: &&str| line.split(' ').nth(2) == Some(&self.vmid.to_string());

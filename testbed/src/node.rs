@@ -10,10 +10,11 @@ use crate::programs::{PATIENCE, at, output, until, write};
 use crate::site::{banner, enter};
 
 /// The programs that set a node up.
-pub(crate) const SCRIPTS: [(&str, &str); 3] = [
+pub(crate) const SCRIPTS: [(&str, &str); 4] = [
     ("node.sh", include_str!("node.sh")),
     ("proxmox.sh", include_str!("proxmox.sh")),
     ("libvirt.sh", include_str!("libvirt.sh")),
+    ("container.sh", include_str!("container.sh")),
 ];
 
 /// What manages the guests of a node.

@@ -13,8 +13,13 @@ else
   printf '"cluster": { "name": "testbed", "version": %s, "nodes": %s, "quorate": 1 }\n}\n' "$nodes" "$nodes"
 fi >/etc/pve/.members
 printf '%s\n%s\n' "$site" "$name" >/etc/testbed
-for program in qm pveversion; do : >"/usr/sbin/$program"; done
-mount --bind "$qm" /usr/sbin/qm
+: >/usr/sbin/pveversion
+# One program, by its names.
+for program in qm pct lxc-info lxc-attach; do
+  : >"/usr/sbin/$program"
+  mount --bind "$qm" "/usr/sbin/$program"
+done
+mkdir -p /run/lock/lxc /run/lxc
 cat >/usr/sbin/pveversion <<'EOF'
 #!/bin/sh
 echo "pve-manager/8.4.21/testbed (running kernel: $(uname -r))"
@@ -23,10 +28,11 @@ chmod 755 /usr/sbin/pveversion
 
 # What is to run when the hypervisor boots (`onboot`).
 start_guests() {
-  for conf in /etc/pve/qemu-server/*.conf; do
+  for conf in /etc/pve/qemu-server/*.conf /etc/pve/lxc/*.conf; do
     if grep -qs '^onboot: 1' "$conf" && [ -e "$d/booted" ]; then
       vmid=${conf##*/}
-      qm start "${vmid%.conf}" || true
+      case $conf in */lxc/*) manager=pct ;; *) manager=qm ;; esac
+      "$manager" start "${vmid%.conf}" || true
     fi
   done
 }

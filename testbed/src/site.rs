@@ -232,6 +232,14 @@ impl Site {
             let boot = boot(&self.folder)?;
             return write(&folder.join("domain.xml"), libvirt::domain(guest, &boot, &uuid()?));
         }
+        if guest.plan.container {
+            let conf = format!(
+                "arch: amd64\ncores: 1\nhostname: {}\nmemory: {}\nonboot: 1\nostype: debian\nunprivileged: 1\n",
+                guest.name, guest.plan.memory
+            );
+            let file = format!("pve/nodes/{}/lxc/{}.conf", guest.node.name, guest.vmid);
+            return write(&self.folder.join(file), conf);
+        }
         let agent = match guest.plan.agent {
             Agent::On => "agent: 1\n",
             Agent::Off => "agent: 0\n",
@@ -276,6 +284,9 @@ impl Site {
         for guest in &self.kept.guests {
             add(&guest.name, &guest.address, guest.folder())?;
             let identity = match guest.node.kind {
+                Kind::Proxmox if guest.plan.container => {
+                    format!("vmid: {}\n          hostler_driver: proxmox_ct", guest.vmid)
+                }
                 Kind::Proxmox => format!("vmid: {}", guest.vmid),
                 Kind::Libvirt => format!("libvirt_domain: {}\n          hostler_driver: libvirt", guest.name),
             };

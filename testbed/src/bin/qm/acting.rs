@@ -102,7 +102,7 @@ fn wait(vm: &Vm, line: &Line, running: Option<u32>) -> Said {
 }
 
 /// Whether a process ends within that time.
-fn ends(pid: u32, patience: Duration) -> bool {
+pub(crate) fn ends(pid: u32, patience: Duration) -> bool {
     let deadline = Instant::now() + patience;
     while lives(pid) {
         if Instant::now() >= deadline {
@@ -215,7 +215,7 @@ fn monitor(vm: &Vm, command: &str) -> Result<(), String> {
     vm.monitor(MONITOR).map_err(silent)?.ask(command, Value::Null).map(drop)
 }
 
-fn has_quorum() -> bool {
+pub(crate) fn has_quorum() -> bool {
     let members = fs::read_to_string("/etc/pve/.members").unwrap_or_default();
     !members.contains("\"quorate\": 0")
 }

@@ -63,11 +63,11 @@ impl Host {
     }
 
     /// Writes down that it was called.
-    pub(crate) fn called(&self, words: &[String]) {
-        append(&self.folder().join("qm.log"), &format!("{} {}\n", now(), words.join(" ")));
+    pub(crate) fn called(&self, program: &str, words: &[String]) {
+        append(&self.folder().join(format!("{program}.log")), &format!("{} {}\n", now(), words.join(" ")));
     }
 
-    /// Writes down that a QEMU was started.
+    /// Writes down that a QEMU, or a container, was started.
     pub(crate) fn started(&self, id: &str, pid: u32, how: &str) {
         append(&self.site.join("starts.log"), &format!("{} {} {id} {pid} {how}\n", now(), self.name));
     }
@@ -80,19 +80,12 @@ impl Host {
 
     /// A guest, where this node has it.
     pub(crate) fn vm(&self, id: &str) -> Option<Vm> {
-        let text = fs::read_to_string(conf(id)).ok()?;
-        let lines = text.lines().take_while(|line| !line.starts_with('['));
-        let settings = lines.filter_map(|line| line.split_once(": ")).map(|(key, value)| (key.into(), value.into()));
-        Some(Vm { id: id.to_string(), settings: settings.collect(), folder: self.site.join("vms").join(id) })
+        Some(Vm { id: id.to_string(), settings: settings(&conf(id))?, folder: self.site.join("vms").join(id) })
     }
 
     /// The guests of this node, by their numbers.
     pub(crate) fn vms(&self) -> Vec<Vm> {
-        let entries = fs::read_dir("/etc/pve/qemu-server").into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".conf").map(str::to_string));
-        let mut vms: Vec<Vm> = names.filter_map(|id| self.vm(&id)).collect();
-        vms.sort_by_key(|vm| vm.id.parse::<u64>().unwrap_or_default());
-        vms
+        ids("/etc/pve/qemu-server").iter().filter_map(|id| self.vm(id)).collect()
     }
 }
 
@@ -113,10 +106,7 @@ impl Vm {
 
     /// Writes its configuration.
     pub(crate) fn save(&self) -> Result<()> {
-        let text: String = self.settings.iter().map(|(key, value)| format!("{key}: {value}\n")).collect();
-        // Renamed into its place, so that nobody reads a half of it.
-        let (file, part) = (conf(&self.id), format!("/etc/pve/nodes/.{}.{}", self.id, std::process::id()));
-        fs::write(&part, text).and_then(|()| fs::rename(&part, &file)).map_err(|error| format!("{file}: {error}"))
+        save(&conf(&self.id), &self.settings)
     }
 
     fn run(&self, ending: &str) -> PathBuf {
@@ -177,23 +167,12 @@ impl Vm {
 
     /// Its lock file, tried at once. It goes back with what is returned.
     pub(crate) fn try_lock(&self) -> Option<Flock<fs::File>> {
-        let _ = fs::create_dir_all("/var/lock/qemu-server");
-        let file = fs::OpenOptions::new().create(true).append(true).open(self.lock_file()).ok()?;
-        Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
+        try_lock(&self.lock_file())
     }
 
     /// The same, waited for.
     pub(crate) fn wait_lock(&self) -> Option<Flock<fs::File>> {
-        let deadline = Instant::now() + LOCK;
-        loop {
-            if let Some(lock) = self.try_lock() {
-                return Some(lock);
-            }
-            if Instant::now() > deadline {
-                return None;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        wait_lock(&self.lock_file())
     }
 
     pub(crate) fn lock_file(&self) -> String {
@@ -203,6 +182,51 @@ impl Vm {
 
 fn conf(id: &str) -> String {
     format!("/etc/pve/qemu-server/{id}.conf")
+}
+
+/// The numbers of the configurations in a folder, the smallest first.
+pub(crate) fn ids(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".conf").map(str::to_string));
+    let mut ids: Vec<String> = names.collect();
+    ids.sort_by_key(|id| id.parse::<u64>().unwrap_or_default());
+    ids
+}
+
+/// What a configuration says, without its snapshots.
+pub(crate) fn settings(file: &str) -> Option<BTreeMap<String, String>> {
+    let text = fs::read_to_string(file).ok()?;
+    let lines = text.lines().take_while(|line| !line.starts_with('['));
+    Some(lines.filter_map(|line| line.split_once(": ")).map(|(key, value)| (key.into(), value.into())).collect())
+}
+
+/// Writes a configuration.
+pub(crate) fn save(file: &str, settings: &BTreeMap<String, String>) -> Result<()> {
+    let text: String = settings.iter().map(|(key, value)| format!("{key}: {value}\n")).collect();
+    // Renamed into its place, so that nobody reads a half of it.
+    let part = format!("/etc/pve/nodes/.part.{}", std::process::id());
+    fs::write(&part, text).and_then(|()| fs::rename(&part, file)).map_err(|error| format!("{file}: {error}"))
+}
+
+/// A lock file, tried at once.
+pub(crate) fn try_lock(file: &str) -> Option<Flock<fs::File>> {
+    let _ = Path::new(file).parent().map(fs::create_dir_all);
+    let file = fs::OpenOptions::new().create(true).append(true).open(file).ok()?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
+}
+
+/// The same, waited for.
+pub(crate) fn wait_lock(file: &str) -> Option<Flock<fs::File>> {
+    let deadline = Instant::now() + LOCK;
+    loop {
+        if let Some(lock) = try_lock(file) {
+            return Some(lock);
+        }
+        if Instant::now() > deadline {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Whether a process is there and not only remembered.

@@ -4,9 +4,12 @@
 //! `/etc/pve`, the process and the sockets below `/run/qemu-server`, the lock file below `/var/lock/qemu-server`. It asks
 //! QEMU over its monitor, and the guest over its agent. Texts, streams and exit codes are those of qemu-server 8.4 and 9.2,
 //! held to recordings of these by `tests/recordings.rs`. Snapshots, disks and migrations it has not.
+//!
+//! Called `pct`, `lxc-info` or `lxc-attach` it is that command, for containers.
 
 mod acting;
 mod agent;
+mod containers;
 mod eventd;
 mod host;
 mod json;
@@ -50,7 +53,10 @@ pub(crate) fn err(text: &str) {
 }
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let program = words.next().unwrap_or_default();
+    let program = program.rsplit('/').next().unwrap_or_default();
+    let words: Vec<String> = words.collect();
     if !nix::unistd::geteuid().is_root() {
         (1..=3).for_each(|n| err(&format!("ipcc_send_rec[{n}] failed: Unknown error -1\n")));
         err("Unable to load access control list: Unknown error -1\n");
@@ -68,7 +74,14 @@ fn main() -> ExitCode {
     {
         return eventd::watch(&host, id);
     }
-    host.called(&words);
+    if let "pct" | "lxc-info" | "lxc-attach" = program {
+        host.called(program, &words);
+        let said = containers::answer(&host, program, &words);
+        out(&said.stdout);
+        err(&said.stderr);
+        return ExitCode::from(said.code);
+    }
+    host.called("qm", &words);
     std::thread::sleep(host.slow());
     let said = match usage::read(&words) {
         Err(said) => said,

@@ -222,7 +222,7 @@ fn numbers(command: &str, given: &BTreeMap<String, String>) -> BTreeMap<String, 
 }
 
 /// Why this is no id of a guest (pve-common, JSONSchema.pm).
-fn wrong_id(id: &str) -> Option<String> {
+pub(super) fn wrong_id(id: &str) -> Option<String> {
     let digits = id.strip_prefix(['-', '+']).unwrap_or(id);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(format!("type check ('integer') failed - got '{id}'"));
