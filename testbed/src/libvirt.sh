@@ -44,3 +44,14 @@ done
 start_guests() {
   :
 }
+
+stop_guests() {
+  for domain in $(virsh -q -c qemu:///system list --name); do
+    virsh -q -c qemu:///system shutdown "$domain" || true
+  done
+  n=0
+  while [ -n "$(virsh -q -c qemu:///system list --name)" ] && [ "$n" -lt 200 ]; do
+    n=$((n + 1))
+    sleep 0.1
+  done
+}

@@ -27,6 +27,9 @@ pub enum Kind {
     Libvirt,
 }
 
+/// A node that ends with this code restarts itself.
+const AGAIN: &str = "while :; do \"$@\"; [ $? -eq 42 ] || break; done";
+
 /// A node of a site.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Node {
@@ -62,7 +65,8 @@ impl Node {
     pub fn boot(&self) -> Result<()> {
         let log = self.folder().join("boot.log");
         let file = std::fs::File::create(&log).map_err(at(&log))?;
-        let mut command = enter(self.holder, "unshare");
+        let mut command = enter(self.holder, "sh");
+        command.args(["-c", AGAIN, "sh", "unshare"]);
         command.args(["--mount", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc", "sh"]);
         command.arg(self.site.join("node.sh")).arg(&self.site).args([&self.name, &self.address]);
         command.arg(if self.kind == Kind::Libvirt { "libvirt" } else { "proxmox" }).arg(&self.qm);

@@ -57,6 +57,22 @@ Subsystem sftp internal-sftp
 MaxStartups 1000
 EOF
 
+# A node can be restarted from itself: what runs on it is told, and process 1 says how it ended.
+cat >/usr/sbin/systemctl <<'EOF'
+#!/bin/sh
+case "${0##*/} $*" in
+  'systemctl reboot' | 'reboot ') kill -TERM 1 ;;
+  *)
+    echo "System has not been booted with systemd as init system (PID 1). Can't operate." >&2
+    exit 1
+    ;;
+esac
+EOF
+chmod 755 /usr/sbin/systemctl
+rm -f /usr/sbin/reboot
+ln -s systemctl /usr/sbin/reboot
+trap 'stop_guests; exit 42' TERM
+
 . "$site/$kind.sh"
 
 /usr/sbin/sshd -D -f /etc/ssh/sshd_config -E "$d/sshd.log" &

@@ -36,3 +36,15 @@ start_guests() {
     fi
   done
 }
+
+# With its hypervisor a guest goes down as well, and is not asked for long.
+stop_guests() {
+  for pid in /run/qemu-server/*.pid; do
+    [ -e "$pid" ] || continue
+    vmid=${pid##*/}
+    qm shutdown "${vmid%.pid}" --timeout 20 --forceStop 1 &
+    told="${told-} $!"
+  done
+  # shellcheck disable=SC2086
+  [ -z "${told-}" ] || wait $told || true
+}
