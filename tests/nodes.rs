@@ -73,7 +73,7 @@ fn a_hypervisor_whose_host_key_changes_under_a_run_is_asked_no_more() {
     let run = site.begins(&[
         "run",
         "-e",
-        "on hypervisor: qm reboot $vmid; await ssh(guest); require agent(guest)",
+        "on hypervisor within 10s: qm reboot $vmid; await ssh(guest); require agent(guest)",
         "--target",
         "web1",
     ]);
