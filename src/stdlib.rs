@@ -58,3 +58,41 @@ pub fn pieces(module: &'static str) -> Vec<Piece> {
     pieces.retain(|piece| !piece.text.trim().is_empty());
     pieces
 }
+
+/// Of a command's declaration the head, what holds for all its forms, and the forms whose subcommand begins with `word`;
+/// nothing where no form does. `qm` has a hundred lines of forms, and a plan uses two or three of them.
+pub fn with_subcommand(declaration: &str, word: &str) -> Option<String> {
+    let mut part = String::new();
+    let mut found = false;
+    let mut rest = declaration;
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(whole_line(rest));
+        rest = after;
+        let first = line.split_whitespace().next().unwrap_or("");
+        // Options, outcomes (`locked when stderr has "…"`) and forms that begin with a slot belong to every subcommand.
+        let is_word =
+            first.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-') && !matches!(first, "--" | "->");
+        if line.starts_with(' ') && line.contains("-> ") && is_word {
+            if first != word {
+                continue;
+            }
+            found = true;
+        }
+        if !first.starts_with('#') {
+            part.push_str(line);
+        }
+    }
+    found.then_some(part)
+}
+
+/// How long the first line of a text is, with those on which it goes on.
+fn whole_line(text: &str) -> usize {
+    let mut end = 0;
+    for line in text.split_inclusive('\n') {
+        end += line.len();
+        if !line.trim_end().ends_with('\\') {
+            break;
+        }
+    }
+    end
+}

@@ -139,6 +139,52 @@ fn the_pieces_of_a_module_are_the_module() {
     }
 }
 
+/// The lines of a command's declaration as they are written, each on one line.
+fn lines(command: &tree::CommandDecl, text: &str, base: u32) -> Vec<(Option<String>, String)> {
+    let first = |line: &tree::SigLine| match &line.kind {
+        tree::SigLineKind::Form(form) => match &form.items.first()?.kind {
+            tree::SigItemKind::Literal(word) => Some(word.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let written = |line: &tree::SigLine| {
+        let text = &text[(line.span.start - base) as usize..(line.span.end - base) as usize];
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    command.lines.iter().map(|line| (first(line), written(line))).collect()
+}
+
+#[test]
+fn what_is_read_for_a_subcommand_is_all_that_it_needs() {
+    let mut compared = 0;
+    for module in modules() {
+        for item in &module.tree.items {
+            let tree::Item::Command(command) = item else { continue };
+            let whole = lines(command, module.text, 0);
+            let declaration = &module.text[command.span.start as usize..command.span.end as usize];
+            let words: BTreeSet<&String> = whole.iter().filter_map(|(first, _)| first.as_ref()).collect();
+            for word in words.iter().filter(|word| **word != "--") {
+                let part = stdlib::with_subcommand(declaration, word).unwrap();
+                let mut problems = Problems::new();
+                let tree = syntax::parse(&part, 0, &mut problems);
+                assert!(problems.is_empty(), "{word}: {:?}", problems.sorted());
+                let [tree::Item::Command(read)] = tree.items.as_slice() else { panic!("{word}: {part}") };
+                assert_eq!((read.names.len(), &read.place.is_some()), (command.names.len(), &command.place.is_some()));
+                let wanted: Vec<_> = whole
+                    .iter()
+                    .filter(|(first, _)| first.as_ref().is_none_or(|first| first == *word))
+                    .cloned()
+                    .collect();
+                assert_eq!(lines(read, &part, 0), wanted, "{} {word}", command.names[0].text);
+                compared += 1;
+            }
+            assert_eq!(stdlib::with_subcommand(declaration, "no-such-subcommand"), None);
+        }
+    }
+    assert!(compared > 200, "{compared} subcommands");
+}
+
 #[test]
 fn every_task_and_probe_checks_clean_for_every_kind_of_guest() {
     let modules = modules();

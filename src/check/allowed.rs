@@ -1,7 +1,7 @@
 //! Warnings that a comment allows: `# allow power/hard-stop: it ignores ACPI`, at the end of the line that is warned of
 //! or on a line of its own above it.
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 
 use super::errors;
 use super::modules::Modules;
@@ -20,7 +20,7 @@ struct Allow {
 pub(super) fn held(warnings: Vec<Diagnostic>, modules: &Modules, sources: &Sources) -> Vec<Diagnostic> {
     let mut left = Vec::new();
     // By file and by the line that is meant.
-    let mut allows: IndexMap<(String, u32), Vec<Allow>> = IndexMap::new();
+    let mut allows: IndexMap<(String, u32), Vec<Allow>> = IndexMap::default();
     for module in modules.list.iter().filter(|module| !module.is_std) {
         for comment in &module.tree.comments {
             let Some(text) = comment.text.trim_start_matches('#').trim().strip_prefix("allow ") else { continue };

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 
 use super::modules::ModuleId;
 use super::needs::{Obligation, ObligationKind};
@@ -59,12 +59,12 @@ impl<'c, 'a> Body<'c, 'a> {
             result: Type::Unknown,
             is_site: false,
             is_test: false,
-            scopes: vec![IndexMap::new()],
+            scopes: vec![IndexMap::default()],
             slots: 0,
             host_loops: Vec::new(),
             subject: None,
-            needs: IndexMap::new(),
-            defaults: IndexMap::new(),
+            needs: IndexMap::default(),
+            defaults: IndexMap::default(),
             obligations: Vec::new(),
             calls: Vec::new(),
         }
@@ -134,7 +134,7 @@ impl<'c, 'a> Body<'c, 'a> {
     }
 
     pub(super) fn enter(&mut self) {
-        self.scopes.push(IndexMap::new());
+        self.scopes.push(IndexMap::default());
     }
 
     pub(super) fn leave(&mut self) {

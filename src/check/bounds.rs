@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use indexmap::{IndexMap, IndexSet};
+use crate::text::{IndexMap, IndexSet};
 
 use super::Checker;
 use super::constants::constant;
@@ -32,8 +32,8 @@ impl Checker<'_> {
     /// as long as each other.
     pub(super) fn longest_of_each(&self, plan: &Plan) -> Vec<u64> {
         let Plan { body, verify, ref schedule, ref targets, .. } = *plan;
-        let mut asked: IndexMap<&str, IndexSet<String>> = IndexMap::new();
-        let mut known: IndexMap<(&str, Vec<Option<&serde_json::Value>>), u64> = IndexMap::new();
+        let mut asked: IndexMap<&str, IndexSet<String>> = IndexMap::default();
+        let mut known: IndexMap<(&str, Vec<Option<&serde_json::Value>>), u64> = IndexMap::default();
         let mut all = Vec::with_capacity(targets.len());
         for host in targets {
             let driver = self.roles.of(host).driver.as_str();
@@ -136,7 +136,7 @@ impl Checker<'_> {
         let at_once =
             if schedule.whole_batches { all } else { schedule.batches.first().map_or(1, |share| share.of(all)) };
         let mut places = Places::new(at_once);
-        let mut of_hypervisor: IndexMap<Option<&str>, Places> = IndexMap::new();
+        let mut of_hypervisor: IndexMap<Option<&str>, Places> = IndexMap::default();
         // Each group, and when the last of it that was begun ends.
         let mut groups: Vec<(IndexSet<&str>, u64)> =
             schedule.never_together.iter().map(|group| (group.iter().map(String::as_str).collect(), 0)).collect();

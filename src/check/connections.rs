@@ -1,6 +1,6 @@
 //! Whether the hosts to which a plan opens connections can be reached, as far as the inventory says.
 
-use indexmap::{IndexMap, IndexSet};
+use crate::text::{IndexMap, IndexSet};
 
 use super::{Checker, errors};
 use crate::inventory::{Connection, Way};
@@ -17,7 +17,7 @@ pub(super) struct Reached {
 
 impl Reached {
     pub(super) fn at(span: Span) -> Reached {
-        Reached { span, users: IndexSet::new() }
+        Reached { span, users: IndexSet::default() }
     }
 
     pub(super) fn also_as(&mut self, user: Option<&str>) {
@@ -46,7 +46,7 @@ impl Checker<'_> {
         let hypervisors = targets.iter().filter_map(|target| self.roles.hypervisor(target));
         let hosts: IndexSet<&str> =
             targets.iter().map(String::as_str).chain(hypervisors).chain(reached.keys().map(String::as_str)).collect();
-        let mut found: IndexMap<(Span, Way), (&'static str, Span, Vec<String>)> = IndexMap::new();
+        let mut found: IndexMap<(Span, Way), (&'static str, Span, Vec<String>)> = IndexMap::default();
         for host in hosts {
             let Some(connection) = self.inventory.connection(host, self.vault) else { continue };
             for problem in &connection.problems {

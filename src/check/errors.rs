@@ -20,7 +20,7 @@ pub(super) use staging::*;
 pub(super) use values::*;
 pub(super) use warnings::*;
 
-use indexmap::IndexSet;
+use crate::text::IndexSet;
 
 use crate::diag::{Diagnostic, nearest};
 

@@ -1,6 +1,6 @@
 //! Where steps lead: probes that answer, and calls that come back to themselves.
 
-use indexmap::IndexSet;
+use crate::text::IndexSet;
 
 use super::errors;
 use super::program::{Callee, ProcId, Step, StepKind};
@@ -41,8 +41,8 @@ pub(super) fn has_bad(block: &tree::Block) -> bool {
 impl Checker<'_> {
     /// Every plan ends: nothing calls itself.
     pub(super) fn find_recursion(&mut self) {
-        let mut done: IndexSet<ProcId> = IndexSet::new();
-        let mut reported: IndexSet<ProcId> = IndexSet::new();
+        let mut done: IndexSet<ProcId> = IndexSet::default();
+        let mut reported: IndexSet<ProcId> = IndexSet::default();
         for id in 0..self.procs.len() {
             self.walk_calls(ProcId(id), &mut Vec::new(), &mut done, &mut reported);
         }

@@ -31,7 +31,7 @@ use std::rc::Rc;
 
 use std::cell::RefCell;
 
-use indexmap::{IndexMap, IndexSet};
+use crate::text::{IndexMap, IndexSet};
 
 pub use program::Program;
 pub use program::Window;
@@ -225,8 +225,8 @@ impl<'a> Checker<'a> {
         always: Vec<ModuleId>,
         problems: Problems,
     ) -> Self {
-        let mut known_variables: IndexSet<String> = IndexSet::new();
-        let mut secret_variables: IndexSet<String> = IndexSet::new();
+        let mut known_variables: IndexSet<String> = IndexSet::default();
+        let mut secret_variables: IndexSet<String> = IndexSet::default();
         for host in inventory.hosts.values() {
             for (name, variable) in &host.variables {
                 if !known_variables.contains(name) {
@@ -253,23 +253,23 @@ impl<'a> Checker<'a> {
             problems,
             warnings: Vec::new(),
             signatures: Signatures::default(),
-            drivers: IndexMap::new(),
+            drivers: IndexMap::default(),
             roles: Roles::default(),
             known_variables,
             secret_variables,
             decls: Vec::new(),
             procs: Vec::new(),
             facts: Vec::new(),
-            by_decl: IndexMap::new(),
+            by_decl: IndexMap::default(),
             queue: Vec::new(),
             asked_variables: RefCell::default(),
-            plan_ids: IndexMap::new(),
+            plan_ids: IndexMap::default(),
         }
     }
 
     /// Reads signatures and drivers, which every later step asks.
     fn read_declarations(&mut self) {
-        let mut drivers = IndexMap::new();
+        let mut drivers = IndexMap::default();
         for module in 0..self.modules.list.len() {
             for item in 0..self.modules.list[module].tree.items.len() {
                 match &self.modules.list[module].tree.items[item] {
@@ -300,7 +300,7 @@ impl<'a> Checker<'a> {
                                 _ => None,
                             })
                             .collect();
-                        let mut procs = IndexMap::new();
+                        let mut procs = IndexMap::default();
                         for (inner, item_name) in items {
                             let decl = DeclId { module: ModuleId(module), item, inner: Some(inner) };
                             procs.insert(item_name, self.new_proc(decl));
@@ -332,20 +332,25 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What is known of a command. A signature of the standard library is read when it is first asked for, and only
-    /// where no file of the plan's own declares that command.
-    fn signature(&mut self, command: &str) -> Option<Rc<Signature>> {
-        if let Some(known) = self.signatures.get(command) {
+    /// What is known of a command whose next word is `word`, as far as that word needs it. A signature of the standard
+    /// library is read when it is first asked for, and only where no file of the plan's own declares that command.
+    fn signature(&mut self, command: &str, word: Option<&str>) -> Option<Rc<Signature>> {
+        if let Some(known) = self.signatures.get(command, word) {
             return Some(known);
         }
-        let unread = self.modules.unread.get(command)?;
-        let file = syntax::parse(unread.text, unread.base, &mut self.problems);
+        let unread = *self.modules.unread.get(command)?;
+        let part = word.and_then(|word| Some((word, stdlib::with_subcommand(unread.text, word)?)));
+        let text = part.as_ref().map_or(unread.text, |(_, text)| text);
+        let file = syntax::parse(text, unread.base, &mut self.problems);
         let declaration = file.items.iter().find_map(|item| match item {
             tree::Item::Command(declaration) => Some(declaration),
             _ => None,
         })?;
         let signature = Rc::new(Signature::read(declaration, &mut self.problems));
-        self.signatures.add(command, signature.clone());
+        match part {
+            Some((word, _)) => self.signatures.add_part(command, word, signature.clone()),
+            None => self.signatures.add(command, signature.clone()),
+        }
         Some(signature)
     }
 

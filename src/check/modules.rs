@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use indexmap::{IndexMap, IndexSet};
+use crate::text::{IndexMap, IndexSet};
 
 use super::errors;
 use crate::diag::Problems;
@@ -143,7 +143,7 @@ impl Modules {
         reader: &mut Reader<'_>,
     ) -> ModuleId {
         let id = ModuleId(self.list.len());
-        let mut names: IndexMap<String, DeclId> = IndexMap::new();
+        let mut names: IndexMap<String, DeclId> = IndexMap::default();
         for (item, declaration) in tree.items.iter().enumerate() {
             let name = match declaration {
                 tree::Item::Plan(plan) => &plan.name,
@@ -179,8 +179,8 @@ impl Modules {
             folder: folder.to_string(),
             tree: Rc::new(tree),
             names,
-            uses: IndexMap::new(),
-            missing: IndexSet::new(),
+            uses: IndexMap::default(),
+            missing: IndexSet::default(),
         });
         for one in uses {
             self.bring(id, &one, reader);

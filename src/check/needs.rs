@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use indexmap::{IndexMap, IndexSet};
+use crate::text::{IndexMap, IndexSet};
 
 use super::connections::Reached;
 use super::program::{Callee, ProcId, Proof, Role};
@@ -132,7 +132,7 @@ impl<'a> Checker<'a> {
 
     /// The hosts that a plan's steps can be about, with all that they call.
     pub(super) fn reachable(&self, body: ProcId) -> IndexSet<ProcId> {
-        let mut reached: IndexSet<ProcId> = IndexSet::new();
+        let mut reached: IndexSet<ProcId> = IndexSet::default();
         let mut open = vec![body];
         while let Some(id) = open.pop() {
             if !reached.insert(id) {
@@ -152,7 +152,7 @@ impl<'a> Checker<'a> {
     }
 
     fn infer_hypervisor(&mut self, body: ProcId, targets: &[String]) {
-        let mut places: IndexSet<String> = IndexSet::new();
+        let mut places: IndexSet<String> = IndexSet::default();
         for id in self.reachable(body) {
             for obligation in &self.facts[id.0].obligations {
                 if let (ObligationKind::PowerFromHosts { hosts, .. }, About::Subject) =
@@ -227,7 +227,7 @@ impl<'a> Checker<'a> {
         if visit.by_driver.contains_key(&hosts) {
             return;
         }
-        let mut split: IndexMap<String, Vec<String>> = IndexMap::new();
+        let mut split: IndexMap<String, Vec<String>> = IndexMap::default();
         for host in visit.lists[hosts.0].iter() {
             let driver = &self.roles.of(host).driver;
             match split.get_mut(driver) {
@@ -472,7 +472,7 @@ impl<'a> Checker<'a> {
 
     fn report_findings(&mut self, findings: Findings) {
         // What a host lacks is said once, where it is needed first.
-        let mut told: IndexSet<(&str, &str)> = IndexSet::new();
+        let mut told: IndexSet<(&str, &str)> = IndexSet::default();
         for ((span, name), hosts) in &findings.missing {
             let untold = hosts.iter().filter(|host| told.insert((name, host))).cloned();
             let (locked, hosts): (Vec<String>, Vec<String>) =
@@ -505,7 +505,7 @@ impl<'a> Checker<'a> {
             }
             self.problems.push(error);
         }
-        let mut told: IndexSet<&str> = IndexSet::new();
+        let mut told: IndexSet<&str> = IndexSet::default();
         for (span, hosts) in &findings.no_hypervisor {
             let hosts: Vec<String> = hosts.iter().filter(|host| told.insert(host)).cloned().collect();
             if hosts.is_empty() {
@@ -524,7 +524,7 @@ impl<'a> Checker<'a> {
     }
 
     fn report_duplicates(&mut self, identified: &IndexSet<String>) {
-        let mut by_identity: IndexMap<(String, String), Vec<String>> = IndexMap::new();
+        let mut by_identity: IndexMap<(String, String), Vec<String>> = IndexMap::default();
         let hypervisors: IndexSet<String> =
             identified.iter().filter_map(|host| self.roles.hypervisor(host)).map(str::to_string).collect();
         for (host, standing) in self.roles.iter() {

@@ -1,6 +1,6 @@
 //! Plans: headers, targets, and the programs that come of them.
 
-use indexmap::{IndexMap, IndexSet};
+use crate::text::{IndexMap, IndexSet};
 
 use super::body::Body;
 use super::constants::{argument, constant};
@@ -30,7 +30,7 @@ pub(super) struct Draft {
 impl Draft {
     /// One that was asked for, without clauses.
     fn of(plan: Plan) -> Self {
-        Draft { plan, defaults: IndexMap::new(), window: None, lock: None, asked: true, test: None }
+        Draft { plan, defaults: IndexMap::default(), window: None, lock: None, asked: true, test: None }
     }
 }
 
@@ -89,7 +89,7 @@ impl Checker<'_> {
 
     /// Which items are tests. Each has a name of its own.
     fn tests(&mut self, items: &[tree::Item]) -> Vec<usize> {
-        let mut names: IndexMap<&str, Span> = IndexMap::new();
+        let mut names: IndexMap<&str, Span> = IndexMap::default();
         let mut tests = Vec::new();
         for (i, item) in items.iter().enumerate() {
             let tree::Item::Test(test) = item else { continue };
@@ -307,7 +307,7 @@ impl Checker<'_> {
 
     /// Walks every way through each plan: for the guards, and for guests that would be left off.
     fn walk_plans(&mut self, drafts: &mut [Draft]) {
-        let mut guards = IndexMap::new();
+        let mut guards = IndexMap::default();
         for draft in drafts {
             let mut found = paths::Found { guards, ..paths::Found::default() };
             let kinds: IndexSet<paths::Kind> = draft.plan.targets.iter().map(|host| self.kind_of(host)).collect();
@@ -373,7 +373,7 @@ impl Checker<'_> {
 
     fn program(&self, entry: PlanId, drafts: &[Draft]) -> Program {
         let used: IndexSet<String> = drafts.iter().flat_map(|draft| self.variables_used(draft.plan.body)).collect();
-        let mut hosts = IndexMap::new();
+        let mut hosts = IndexMap::default();
         for (name, host) in &self.inventory.hosts {
             let standing = self.roles.of(name);
             let identity = self.drivers.get(&standing.driver).map_or("vmid", |driver| driver.identity.as_str());
@@ -381,7 +381,7 @@ impl Checker<'_> {
                 let value = &host.variables.get(variable)?.value;
                 Some(value.as_str().map_or_else(|| value.to_string(), str::to_string))
             };
-            let mut variables: IndexMap<String, serde_json::Value> = IndexMap::new();
+            let mut variables: IndexMap<String, serde_json::Value> = IndexMap::default();
             for variable in &used {
                 if let Some(found) = host.variables.get(variable) {
                     // A secret's value stays where it is; what runs knows only where that is.
@@ -450,7 +450,7 @@ impl Checker<'_> {
     }
 
     fn variables_used(&self, body: ProcId) -> IndexSet<String> {
-        let mut used = IndexSet::new();
+        let mut used = IndexSet::default();
         for driver in self.drivers.values() {
             used.insert(driver.identity.clone());
         }
@@ -552,7 +552,7 @@ impl Body<'_, '_> {
 
     fn clauses(&mut self, clauses: &[tree::Clause]) -> (Schedule, IndexMap<String, Value>) {
         let mut schedule = Schedule::default();
-        let mut defaults = IndexMap::new();
+        let mut defaults = IndexMap::default();
         for clause in clauses {
             match &clause.kind {
                 ClauseKind::Needs(params) => {

@@ -1,6 +1,6 @@
 //! A checked program: names are ids, every expression has a type, every command an effect.
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use super::schedule::{Schedule, Share, Window};
@@ -80,7 +80,7 @@ impl Plan {
             altogether: 0,
             costliest: None,
             verify: false,
-            reaches: IndexMap::new(),
+            reaches: IndexMap::default(),
             hands_off: Vec::new(),
         }
     }

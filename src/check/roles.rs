@@ -1,6 +1,6 @@
 //! What each host of the inventory is, and who has authority over its power (language, section 3).
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 
 use super::program::Role;
 use super::site::Site;
@@ -34,7 +34,8 @@ pub struct Roles {
 impl Roles {
     /// Reads them off the inventory. `identities` gives each driver's identity variable.
     pub fn new(inventory: &Inventory, site: &Site, identities: &IndexMap<String, String>) -> Roles {
-        let mut hosts: IndexMap<String, Standing> = IndexMap::with_capacity(inventory.hosts.len());
+        let mut hosts: IndexMap<String, Standing> =
+            IndexMap::with_capacity_and_hasher(inventory.hosts.len(), Default::default());
         for (name, host) in &inventory.hosts {
             hosts.insert(name.clone(), standing(host, site));
         }

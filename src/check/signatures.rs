@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 
 use super::program::Effect;
 use super::{Type, duration, errors};
@@ -13,6 +13,8 @@ use crate::syntax::tree::{self, SigItemKind, SigLineKind};
 #[derive(Debug, Default)]
 pub(super) struct Signatures {
     commands: IndexMap<String, Rc<Signature>>,
+    /// What was read of a command for one of its subcommands.
+    parts: IndexMap<(String, String), Rc<Signature>>,
 }
 
 /// What is known of one command.
@@ -113,8 +115,15 @@ impl Takes {
 }
 
 impl Signatures {
-    pub(super) fn get(&self, command: &str) -> Option<Rc<Signature>> {
-        self.commands.get(command).cloned()
+    /// What is known of a command whose next word is `word`.
+    pub(super) fn get(&self, command: &str, word: Option<&str>) -> Option<Rc<Signature>> {
+        let part = || self.parts.get(&(command.to_string(), word?.to_string()));
+        self.commands.get(command).or_else(part).cloned()
+    }
+
+    /// What was read of a command for one of its subcommands: enough wherever that word stands behind the command.
+    pub(super) fn add_part(&mut self, command: &str, word: &str, signature: Rc<Signature>) {
+        self.parts.insert((command.to_string(), word.to_string()), signature);
     }
 
     /// A later declaration of a command takes the place of an earlier one.

@@ -1,4 +1,4 @@
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 use serde::{Deserialize, Serialize};
 
 /// What `hostler.toml` says. Plain data; reading it is for the command line.

@@ -1,6 +1,6 @@
 //! `for guest in a, b and c except d`: from names to hosts.
 
-use indexmap::IndexSet;
+use crate::text::IndexSet;
 
 use super::Checker;
 use super::errors;
@@ -26,7 +26,7 @@ impl Checker<'_> {
     }
 
     fn union(&mut self, terms: &[TargetTerm]) -> IndexSet<String> {
-        let mut hosts = IndexSet::new();
+        let mut hosts = IndexSet::default();
         for term in terms {
             match term {
                 TargetTerm::Parens(inner) => hosts.extend(self.target_set(inner)),

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 
 use super::notify;
 use crate::check::Channel;

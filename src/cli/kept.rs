@@ -55,7 +55,7 @@ pub(crate) struct Kept {
     pub(crate) code: Code,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) become_users: BTreeMap<String, String>,
-    pub(crate) channels: indexmap::IndexMap<String, Channel>,
+    pub(crate) channels: crate::text::IndexMap<String, Channel>,
 }
 
 /// A file that was read.

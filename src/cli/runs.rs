@@ -98,7 +98,7 @@ impl Row {
                 Row { began: began(&past), state, guests: summary(&past).counts() }
             }
             // That of another version is listed too: it may wait for that version.
-            Err(why) => Row { began: String::new(), state: ("unreadable", why), guests: IndexMap::new() },
+            Err(why) => Row { began: String::new(), state: ("unreadable", why), guests: IndexMap::default() },
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 use serde::Deserialize;
 
 use super::arguments::SiteArguments;

@@ -3,7 +3,7 @@
 mod compile;
 mod secrets;
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use crate::check::program::{

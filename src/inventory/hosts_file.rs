@@ -1,6 +1,6 @@
 //! Inventories in YAML and JSON: groups with `hosts`, `children` and `vars` (Ansible's `plugins/inventory/yaml.py`).
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 
 use super::address;
 use super::errors;
@@ -32,7 +32,7 @@ impl Reader<'_> {
         }
         let sections = match entry.value.kind {
             Kind::Map(sections) => sections,
-            Kind::Scalar(_) if entry.value.is_null() => IndexMap::new(),
+            Kind::Scalar(_) if entry.value.is_null() => IndexMap::default(),
             Kind::Scalar(_) | Kind::List(_) => {
                 self.problems.push(errors::not_a_group(entry.key, name, entry.value.what()));
                 return None;
@@ -62,7 +62,7 @@ impl Reader<'_> {
             Kind::Scalar(scalar) if scalar.value.is_string() => {
                 let nothing = Node { span: span.after(), kind: null() };
                 let entry = Entry { key: span, key_is_text: true, value: nothing };
-                Some(IndexMap::from([(scalar.raw.into_string(), entry)]))
+                Some(IndexMap::from_iter([(scalar.raw.into_string(), entry)]))
             }
             Kind::Scalar(_) | Kind::List(_) => {
                 self.problems.push(errors::section_is_no_mapping(span, section, group, entry.value.what()));
@@ -109,10 +109,10 @@ impl Reader<'_> {
         };
         let variables = match entry.value.kind {
             Kind::Map(variables) => variables,
-            Kind::Scalar(_) if entry.value.is_null() => IndexMap::new(),
+            Kind::Scalar(_) if entry.value.is_null() => IndexMap::default(),
             Kind::Scalar(_) | Kind::List(_) => {
                 self.problems.push(errors::host_is_no_mapping(entry.value.span, pattern, entry.value.what()));
-                IndexMap::new()
+                IndexMap::default()
             }
         };
         for name in &names {

@@ -1,6 +1,6 @@
 //! INI inventories, as Ansible's `plugins/inventory/ini.py` reads them.
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 
 use super::Variable;
 use super::address;
@@ -24,7 +24,7 @@ enum Section {
 
 /// Reads a text into the model.
 pub(super) fn read(text: &str, base: Base, origin: &Origin, model: &mut Model, problems: &mut Problems) {
-    let mut reader = Reader { base, origin, model, problems, pending: IndexMap::new() };
+    let mut reader = Reader { base, origin, model, problems, pending: IndexMap::default() };
     // The lines before the first section are hosts of no group.
     let (mut group, mut section) = (UNGROUPED, Section::Hosts);
     for (start, line) in lines(text) {
@@ -185,7 +185,7 @@ impl Reader<'_> {
             self.problems.push(errors::ini_looks_like_yaml(span, "---"));
             return;
         }
-        let mut pairs = IndexMap::new();
+        let mut pairs = IndexMap::default();
         for word in variables {
             let span = place(word);
             let Some((name, value)) = word.text.split_once('=') else {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -28,7 +28,7 @@ fn node(raw: &RawValue, text: &str, base: Base) -> Result<Node, serde_json::Erro
     let kind = match raw.get().as_bytes().first() {
         Some(b'{') => {
             let Pairs(pairs) = serde_json::from_str(raw.get())?;
-            let mut entries = IndexMap::with_capacity(pairs.len());
+            let mut entries = IndexMap::with_capacity_and_hasher(pairs.len(), Default::default());
             for (key, value) in pairs {
                 let name: String = serde_json::from_str(key.get())?;
                 let entry = Entry { key: place(key, text, base), key_is_text: true, value: node(value, text, base)? };

@@ -1,6 +1,6 @@
 //! From the paths that were asked for to the inventory.
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 
 use super::errors;
 use super::model::{HostData, Model, UNGROUPED};

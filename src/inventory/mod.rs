@@ -31,7 +31,7 @@ mod yaml;
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 use serde_json::Value;
 
 use crate::diag::Diagnostic;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 use serde_json::Value;
 
 use super::Variable;
@@ -67,7 +67,7 @@ pub(super) enum NotAdded {
 
 impl Model {
     pub(super) fn new() -> Self {
-        let mut model = Model { groups: IndexMap::new(), hosts: IndexMap::new() };
+        let mut model = Model { groups: IndexMap::default(), hosts: IndexMap::default() };
         model.add_group("all", Span::default());
         model.add_group("ungrouped", Span::default());
         // Two fresh groups: there can be no loop.
@@ -92,7 +92,7 @@ impl Model {
         if let Some(id) = self.hosts.get_index_of(name) {
             return id;
         }
-        let data = HostData { vars: Vars::new(), span, file: file.clone(), request };
+        let data = HostData { vars: Vars::default(), span, file: file.clone(), request };
         self.hosts.insert_full(name.to_string(), data).0
     }
 

@@ -1,6 +1,6 @@
 //! What a YAML or JSON file holds, with the place of every value.
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 use serde_json::Value;
 
 use crate::text::Span;

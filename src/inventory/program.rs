@@ -1,7 +1,7 @@
 //! What an inventory program prints: `PROGRAM --list`, and `PROGRAM --host NAME` where the list has no variables
 //! (`plugins/inventory/script.py` of Ansible).
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 
 use super::errors;
 use super::model::Model;
@@ -49,7 +49,7 @@ impl Asked<'_, '_> {
             Err(refusal) => errors::inventory_program(self.span, self.path, &command, &refusal),
             Ok(bytes) => match String::from_utf8(bytes) {
                 Err(error) => errors::printed_no_text(self.span, &command, error.utf8_error().valid_up_to()),
-                Ok(text) if text.trim().is_empty() && arguments != ["--list"] => return Some(IndexMap::new()),
+                Ok(text) if text.trim().is_empty() && arguments != ["--list"] => return Some(IndexMap::default()),
                 Ok(text) => match json::read(&text, Base::Printed(self.span)) {
                     Ok(Node { kind: Kind::Map(entries), .. }) => return Some(entries),
                     Ok(other) => errors::printed_no_mapping(self.span, &command, other.what()),

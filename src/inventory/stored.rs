@@ -3,7 +3,7 @@
 //! It is read as Ansible reads what an inventory program prints (`plugins/inventory/script.py`): each group with
 //! `hosts`, `children` and `vars`, and `_meta.hostvars` with the variables of the hosts.
 
-use indexmap::{IndexMap, IndexSet};
+use crate::text::{IndexMap, IndexSet};
 use serde_json::{Value, json};
 
 use super::errors;
@@ -52,7 +52,7 @@ pub(super) fn read_groups(
     model: &mut Model,
     problems: &mut Problems,
 ) -> Listed {
-    let mut reader = Reader { origin, model, problems, hosts: IndexSet::new() };
+    let mut reader = Reader { origin, model, problems, hosts: IndexSet::default() };
     let mut hostvars = None;
     for (name, entry) in groups {
         match name.as_str() {
@@ -116,7 +116,7 @@ impl Reader<'_> {
             Node { kind: Kind::Map(hosts), .. } => Some(hosts),
             other => {
                 self.shape(other.span, "_meta.hostvars", "a mapping", other.what());
-                Some(IndexMap::new())
+                Some(IndexMap::default())
             }
         }
     }

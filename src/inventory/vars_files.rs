@@ -123,8 +123,13 @@ impl VarsFiles {
 }
 
 fn read(path: &str, reading: &mut Reading<'_>) -> Option<VarsFile> {
-    let mut file =
-        VarsFile { path: path.to_string(), start: Span::default(), vars: Vars::new(), encrypted: false, locked: false };
+    let mut file = VarsFile {
+        path: path.to_string(),
+        start: Span::default(),
+        vars: Vars::default(),
+        encrypted: false,
+        locked: false,
+    };
     let text = match reading.text(path) {
         Found::Text(text) => text,
         Found::Locked { start, .. } => return Some(VarsFile { start, encrypted: true, locked: true, ..file }),

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use indexmap::IndexMap;
+use crate::text::IndexMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as Range, Tag};
 use serde_json::{Value, json};
 
@@ -134,7 +134,7 @@ impl Builder<'_> {
             }
             Event::SequenceStart(anchor, tag) => self.begin(span, anchor, tag, OpenKind::List(Vec::new())),
             Event::MappingStart(anchor, tag) => {
-                let kind = OpenKind::Map { entries: IndexMap::new(), merged: Vec::new(), key: None };
+                let kind = OpenKind::Map { entries: IndexMap::default(), merged: Vec::new(), key: None };
                 self.begin(span, anchor, tag, kind)
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(span),

@@ -263,7 +263,7 @@ impl Asking {
             costliest: None,
             verify: false,
             changes: false,
-            reaches: IndexMap::new(),
+            reaches: IndexMap::default(),
             hands_off: Vec::new(),
             targets,
         };

@@ -25,7 +25,8 @@ pub(super) const MAX_DEPTH: usize = 64;
 
 /// What the first pass found.
 pub(super) struct Scan<'t> {
-    /// The text for the grammar: as long as the original, misleading characters replaced by blanks.
+    /// The text for the grammar, as long as the original: comments, continued lines, tabs, carriage returns and
+    /// misleading characters are blanks, so that there is one kind of blank and one kind of newline.
     pub(super) text: Cow<'t, str>,
     /// Every comment, with spans in the shared byte space.
     pub(super) comments: Vec<Comment>,
@@ -80,8 +81,8 @@ struct Scanner<'t> {
     angles: usize,
     comments: Vec<Comment>,
     problems: Vec<Diagnostic>,
-    /// Characters to be replaced by blanks: where, and how many bytes.
-    odd: Vec<(usize, usize)>,
+    /// What the grammar sees as blanks: where, and how many bytes.
+    blanks: Vec<(usize, usize)>,
     open_string: bool,
     too_deep: bool,
 }
@@ -103,7 +104,7 @@ impl<'t> Scanner<'t> {
             angles: 0,
             comments: Vec::new(),
             problems: Vec::new(),
-            odd: Vec::new(),
+            blanks: Vec::new(),
             open_string: false,
             too_deep: false,
         }
@@ -112,7 +113,7 @@ impl<'t> Scanner<'t> {
     fn run(&mut self) {
         if self.text.starts_with('\u{feff}') {
             // Editors of Windows begin a file with it; it says nothing.
-            self.odd.push((0, 3));
+            self.blanks.push((0, 3));
             self.at = 3;
         }
         while self.at < self.bytes.len() && !self.too_deep {
@@ -128,8 +129,12 @@ impl<'t> Scanner<'t> {
         let start = self.at;
         let byte = self.bytes[start];
         match byte {
-            b' ' | b'\t' => self.at += 1,
-            b'\\' => self.at += 1 + self.newline(start + 1).unwrap_or(0),
+            b' ' => self.at += 1,
+            b'\t' => self.blank(1),
+            b'\\' => match self.goes_on(start) {
+                Some(length) => self.blank(length),
+                None => self.at += 1,
+            },
             b'#' => self.comment(),
             b'"' | b'\'' => {
                 self.string();
@@ -212,7 +217,25 @@ impl<'t> Scanner<'t> {
             self.end_statement();
             (self.header, self.continues) = (header, continues);
         }
-        self.at += length;
+        self.pass_newline(length);
+    }
+
+    fn pass_newline(&mut self, length: usize) {
+        self.blank(length - 1);
+        self.at += 1;
+    }
+
+    /// Passes something over that the grammar sees as blanks.
+    fn blank(&mut self, length: usize) {
+        if length > 0 {
+            self.blanks.push((self.at, length));
+            self.at += length;
+        }
+    }
+
+    /// How long the `\` here is with the newline behind it, if the line goes on.
+    fn goes_on(&self, start: usize) -> Option<usize> {
+        if start + 1 == self.bytes.len() { Some(1) } else { self.newline(start + 1).map(|length| 1 + length) }
     }
 
     /// Whether nothing but blanks, newlines and comments stands between here and a `{`; it is looked for once a head.
@@ -337,20 +360,24 @@ impl<'t> Scanner<'t> {
         let start = self.at;
         self.mode = Mode::Command { fresh: false };
         match self.bytes[start] {
-            b' ' | b'\t' => {
-                self.at += 1;
+            byte @ (b' ' | b'\t') => {
+                if byte == b' ' {
+                    self.at += 1
+                } else {
+                    self.blank(1)
+                }
                 self.mode = Mode::Command { fresh: true };
             }
-            b'\\' => match (self.newline(start + 1), self.text.get(start + 1..).and_then(|rest| rest.chars().next())) {
+            b'\\' => match (self.goes_on(start), self.text.get(start + 1..).and_then(|rest| rest.chars().next())) {
                 (Some(length), _) => {
-                    self.at += 1 + length;
+                    self.blank(length);
                     self.mode = Mode::Command { fresh: true };
                 }
                 (None, Some(escaped)) => {
                     self.at += 1 + escaped.len_utf8();
                     if is_odd(escaped) {
                         // Both become blanks: half of the character must not be escaped.
-                        self.odd.push((start, 1));
+                        self.blanks.push((start, 1));
                         self.odd_at(start + 1, escaped);
                         self.mode = Mode::Command { fresh: true };
                     }
@@ -384,7 +411,7 @@ impl<'t> Scanner<'t> {
             },
             _ => match self.newline(start) {
                 Some(length) => {
-                    self.at += length;
+                    self.pass_newline(length);
                     self.end_command();
                 }
                 None => self.character(),
@@ -412,6 +439,7 @@ impl<'t> Scanner<'t> {
         for (offset, character) in odd_in_comment(&self.text[start..end]) {
             self.odd_at(start + offset, character);
         }
+        self.blanks.push((start, end - start));
         let text = self.text[start..end].trim_end_matches([' ', '\t']);
         let line = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let before = self.text[line..start].trim_start_matches('\u{feff}');
@@ -465,7 +493,7 @@ impl<'t> Scanner<'t> {
     }
 
     fn odd_at(&mut self, at: usize, character: char) {
-        self.odd.push((at, character.len_utf8()));
+        self.blanks.push((at, character.len_utf8()));
         self.problems.push(errors::odd_character(self.span(at, at + character.len_utf8()), character));
     }
 
@@ -515,7 +543,7 @@ impl<'t> Scanner<'t> {
             }
         }
         let text =
-            if self.odd.is_empty() { Cow::Borrowed(self.text) } else { Cow::Owned(blanked(self.text, &self.odd)) };
+            if self.blanks.is_empty() { Cow::Borrowed(self.text) } else { Cow::Owned(blanked(self.text, self.blanks)) };
         Scan { text, comments: self.comments, problems: self.problems, stopped }
     }
 }

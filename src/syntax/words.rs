@@ -190,7 +190,6 @@ fn in_words(rule: Rule) -> Option<String> {
         Rule::kw_window => "`window`",
         Rule::kw_within => "`within`",
         Rule::WHITESPACE
-        | Rule::to_newline
         | Rule::bare_char
         | Rule::bare_text
         | Rule::nl

@@ -4,10 +4,12 @@
 //! a diagnostic, a variable of the inventory and a statement of a plan can all point anywhere.
 
 mod files;
+mod maps;
 mod programs;
 mod sources;
 
 pub use files::{Entry, FileError, Files, MemoryFiles};
+pub use maps::{IndexMap, IndexSet};
 pub use programs::{NoPrograms, Programs, Purpose, Refusal, is_program};
 pub use sources::{Place, Source, Sources};
 

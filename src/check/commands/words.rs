@@ -165,7 +165,7 @@ impl Body<'_, '_> {
                         if base == "sh" && at.start == start + 1 {
                             insert = Some(at.start);
                         }
-                    } else if let Some(signature) = self.checker.signature(&base) {
+                    } else if let Some(signature) = self.checker.signature(&base, next(&seen, start)) {
                         self.signed(&base, &signature, &seen, start, &mut slotted, read)?;
                     }
                 }
@@ -375,6 +375,11 @@ impl Body<'_, '_> {
         self.report(errors::script_interpolation(path.span, &text));
         true
     }
+}
+
+/// The word behind the command, where it is written out.
+fn next<'t>(seen: &'t [Seen<'_>], start: usize) -> Option<&'t str> {
+    seen.get(start + 1)?.literal.as_deref()
 }
 
 fn text_word(text: &str) -> Word {

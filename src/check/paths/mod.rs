@@ -8,7 +8,7 @@
 mod conditions;
 mod path;
 
-use indexmap::{IndexMap, IndexSet};
+use crate::text::{IndexMap, IndexSet};
 
 use super::constants::constant;
 use super::program::{Callee, Command, Effect, Expr, Guards, ProcId, Slot, Step, StepKind, Whom, each_command};
@@ -51,7 +51,7 @@ impl Checker<'_> {
     pub(super) fn walk(&self, body: ProcId, kind: &Kind, found: &mut Found) {
         let Some(proc) = &self.procs[body.0] else { return };
         let mut walk =
-            Walk { checker: self, kind, found, frames: 0, at: Vec::new(), failing: false, items: IndexMap::new() };
+            Walk { checker: self, kind, found, frames: 0, at: Vec::new(), failing: false, items: IndexMap::default() };
         let mut slots = vec![None; proc.slots];
         if proc.has_subject
             && let Some(first) = slots.first_mut()

@@ -28,9 +28,8 @@ pub(super) type Pair<'t> = pest::iterators::Pair<'t, Rule>;
 
 /// The tree of a text that has passed the scan; without its comments.
 pub(super) fn file(text: &str, base: u32, scan: &Scan<'_>, problems: &mut Problems) -> File {
-    let clean: &str = &scan.text;
-    let mut builder = Builder::new(clean, base, scan, problems);
-    match grammar::read(Rule::file, clean) {
+    let mut builder = Builder::new(text, base, scan, problems);
+    match grammar::read(Rule::file, &scan.text) {
         Ok(pairs) => builder.items(pairs),
         Err(stopped) => {
             let span = builder.token(stopped.at.min(text.len())).0;
@@ -42,7 +41,10 @@ pub(super) fn file(text: &str, base: u32, scan: &Scan<'_>, problems: &mut Proble
 
 /// What building needs to know everywhere.
 pub(super) struct Builder<'t> {
+    /// What the grammar has read.
     text: &'t str,
+    /// What is written there.
+    written: &'t str,
     base: u32,
     comments: &'t [Comment],
     /// Where each line begins.
@@ -57,11 +59,12 @@ pub(super) struct Builder<'t> {
 }
 
 impl<'t> Builder<'t> {
-    fn new(text: &'t str, base: u32, scan: &'t Scan<'_>, problems: &'t mut Problems) -> Self {
-        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+    fn new(written: &'t str, base: u32, scan: &'t Scan<'_>, problems: &'t mut Problems) -> Self {
+        let newlines = written.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         let lines: Vec<usize> = std::iter::once(0).chain(newlines).collect();
         let (known, quiet) = (problems.len(), BTreeSet::new());
-        let mut builder = Builder { text, base, comments: &scan.comments, lines, quiet, problems, known, depth: 0 };
+        let (text, comments) = (&*scan.text, &*scan.comments);
+        let mut builder = Builder { text, written, base, comments, lines, quiet, problems, known, depth: 0 };
         let spans = scan.problems.iter().filter_map(|problem| problem.primary.as_ref());
         builder.quiet = spans.map(|label| builder.line((label.span.start - base) as usize)).collect();
         builder
@@ -92,33 +95,9 @@ impl<'t> Builder<'t> {
         self.at(span.start(), self.trimmed(span.start(), span.end()))
     }
 
-    /// The end of what stands between `start` and `end`, without trailing blanks and comments.
-    fn trimmed(&self, start: usize, mut end: usize) -> usize {
-        loop {
-            let before = end;
-            let text = self.between(start, end);
-            let blanks = text.trim_end_matches([' ', '\t', '\n']);
-            end = start + blanks.len();
-            if blanks.len() < text.len() {
-                // A continued line: the `\` and a `\r` belong to the newline.
-                let newline = text[blanks.len()..].starts_with('\n');
-                let rest = blanks.strip_suffix('\r').filter(|_| newline).unwrap_or(blanks);
-                let rest = rest.strip_suffix('\\').filter(|_| newline).unwrap_or(rest);
-                end = start + rest.len();
-            }
-            let offset = self.base.saturating_add(u32::try_from(end).unwrap_or(u32::MAX));
-            let after = self.comments.partition_point(|comment| comment.span.start < offset);
-            if let Some(comment) = after.checked_sub(1).and_then(|last| self.comments.get(last))
-                && comment.span.end == offset
-                && comment.span.start >= self.base + start as u32
-                && end > start
-            {
-                end = (comment.span.start - self.base) as usize;
-            }
-            if end == before {
-                return end;
-            }
-        }
+    /// The end of what stands between `start` and `end`, without trailing blanks, comments among them.
+    fn trimmed(&self, start: usize, end: usize) -> usize {
+        start + self.between(start, end).trim_end_matches([' ', '\n']).len()
     }
 
     /// What stands between two places; nothing where the second lies before the first.
@@ -129,6 +108,11 @@ impl<'t> Builder<'t> {
     /// What stands behind a place.
     fn after(&self, at: usize) -> &'t str {
         self.text.get(at..).unwrap_or("")
+    }
+
+    /// The same, as it is written.
+    fn written_after(&self, at: usize) -> &'t str {
+        self.written.get(at..).unwrap_or("")
     }
 
     fn name(&self, pair: &Pair<'_>) -> Name {
@@ -152,13 +136,13 @@ impl<'t> Builder<'t> {
     /// The word, string or character at a byte, for showing it.
     fn token(&self, at: usize) -> (Span, String) {
         let skipped = self.skip_blanks(at);
-        let rest = self.after(skipped);
+        let rest = self.written_after(skipped);
         let length = words::token_length(rest);
         (self.at(skipped, skipped + length), errors::short(&rest[..length]))
     }
 
     fn skip_blanks(&self, at: usize) -> usize {
-        let rest = self.after(at);
+        let rest = self.written_after(at);
         at + (rest.len() - rest.trim_start_matches([' ', '\t']).len())
     }
 

@@ -32,18 +32,16 @@ pub(super) fn odd_in_comment(text: &str) -> Vec<(usize, char)> {
         .collect()
 }
 
-/// `text` with blanks in place of odd characters, byte for byte as long.
-pub(super) fn blanked(text: &str, odd: &[(usize, usize)]) -> String {
+/// `text` with blanks at these places, byte for byte as long.
+pub(super) fn blanked(text: &str, mut places: Vec<(usize, usize)>) -> String {
     let mut result = String::with_capacity(text.len());
-    let mut sorted = odd.to_vec();
-    sorted.sort_unstable();
-    sorted.dedup();
-    let mut from = 0;
-    for (at, length) in sorted {
+    places.sort_unstable();
+    for (at, length) in places {
+        // A character of a comment may be in the list beside its comment.
+        let (from, to) = (result.len(), at + length);
         result.push_str(text.get(from..at).unwrap_or(""));
-        result.extend(std::iter::repeat_n(' ', length));
-        from = at + length;
+        result.extend(std::iter::repeat_n(' ', to.saturating_sub(result.len())));
     }
-    result.push_str(text.get(from..).unwrap_or(""));
+    result.push_str(text.get(result.len()..).unwrap_or(""));
     result
 }

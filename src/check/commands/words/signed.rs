@@ -2,7 +2,7 @@
 
 use super::forms::{Fits, Line};
 use super::wrappers::inner_command;
-use super::{Named, Reading, Seen, Slotted};
+use super::{Named, Reading, Seen, Slotted, next};
 use crate::check::body::Body;
 use crate::check::commands::script;
 use crate::check::expressions::Place;
@@ -295,7 +295,7 @@ impl Body<'_, '_> {
             let text: Vec<&str> = seen[at].iter().filter_map(|word| word.literal.as_deref()).collect();
             read.inside_guest_script = script::own_power_word(&text.join(" "));
         }
-        if let Some(signature) = self.checker.signature(&base) {
+        if let Some(signature) = self.checker.signature(&base, next(seen, start)) {
             let mut inner = Reading { name: base.clone(), ..Reading::default() };
             let mut slotted = vec![Slotted::default(); seen.len()];
             self.signed(&base, &signature, seen, start, &mut slotted, &mut inner);
