@@ -9,6 +9,7 @@ mod characters;
 mod lexemes;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::tree::Comment;
 use super::{errors, words};
@@ -34,6 +35,26 @@ pub(super) struct Scan<'t> {
     pub(super) problems: Vec<Diagnostic>,
     /// Whether the grammar should not be asked: nothing that it says would help.
     pub(super) stopped: bool,
+    /// Where the first words of plans, tasks, probes, commands and drivers stand.
+    items: Vec<usize>,
+}
+
+impl Scan<'_> {
+    /// The text cut before each plan, task, probe, command and driver, with the comments above it: nothing that the
+    /// grammar reads reaches over such a place, and what it keeps of one piece does not have to be kept with all others.
+    pub(super) fn pieces(&self) -> Vec<Range<usize>> {
+        let mut pieces = Vec::new();
+        let mut from = 0;
+        for item in &self.items {
+            let before = self.text[from..*item].trim_end_matches([' ', '\n', ';']).len() + from;
+            let cut = self.text[before..*item].find('\n').map_or(*item, |newline| before + newline + 1);
+            pieces.push(from..cut);
+            from = cut;
+        }
+        pieces.push(from..self.text.len());
+        pieces.retain(|piece| !piece.is_empty());
+        pieces
+    }
 }
 
 /// Goes over `text` once.
@@ -45,6 +66,7 @@ pub(super) fn scan(text: &str, base: u32) -> Scan<'_> {
             comments: Vec::new(),
             problems: vec![errors::too_large(scanner.span(0, 0), text.len(), MAX_BYTES)],
             stopped: true,
+            items: Vec::new(),
         };
     }
     scanner.run();
@@ -71,6 +93,8 @@ struct Scanner<'t> {
     first: Option<&'t str>,
     /// A plan, task, probe … of the top level whose `{` has not come yet.
     headless: Option<(usize, usize)>,
+    /// Where items of the top level begin.
+    items: Vec<usize>,
     /// Between an `on` and its `:` or `{`: how many brackets were open at the `on`.
     header: Option<usize>,
     /// Up to here the head of an `on` is known to go on: its `{` stands on a later line.
@@ -98,6 +122,7 @@ impl<'t> Scanner<'t> {
             brackets: Brackets::default(),
             first: None,
             headless: None,
+            items: Vec::new(),
             header: None,
             head_until: 0,
             continues: false,
@@ -286,6 +311,9 @@ impl<'t> Scanner<'t> {
             }
             if self.brackets.depth() == 0 && matches!(word, "plan" | "task" | "probe" | "command" | "driver") {
                 self.headless = Some((start, end));
+                if !member {
+                    self.items.push(start);
+                }
             }
         }
         if word == "on" && !member && self.header.is_none() && (begins || self.on_may_follow(end)) {
@@ -544,7 +572,7 @@ impl<'t> Scanner<'t> {
         }
         let text =
             if self.blanks.is_empty() { Cow::Borrowed(self.text) } else { Cow::Owned(blanked(self.text, self.blanks)) };
-        Scan { text, comments: self.comments, problems: self.problems, stopped }
+        Scan { text, comments: self.comments, problems: self.problems, stopped, items: self.items }
     }
 }
 

@@ -13,12 +13,11 @@ use crate::text::Span;
 const EDITIONS: [&str; 1] = ["2026"];
 
 impl Builder<'_> {
-    /// All that the file holds.
-    pub(super) fn items(&mut self, pairs: pest::iterators::Pairs<'_, Rule>) -> File {
-        let mut file = File::default();
+    /// All that the piece holds.
+    pub(super) fn items(&mut self, pairs: pest::iterators::Pairs<'_, Rule>, file: &mut File) {
         for pair in pairs.flat_map(children) {
             match pair.as_rule() {
-                Rule::edition => self.edition(pair, &mut file),
+                Rule::edition => self.edition(pair, file),
                 Rule::EOI => {}
                 _ => {
                     let item = self.item(pair);
@@ -26,8 +25,6 @@ impl Builder<'_> {
                 }
             }
         }
-        self.mixed_script(&file);
-        file
     }
 
     pub(super) fn item(&mut self, pair: Pair<'_>) -> Option<Item> {
@@ -45,7 +42,7 @@ impl Builder<'_> {
     }
 
     /// A plan says for whom it runs, a script does not: the two can not stand in one file.
-    fn mixed_script(&mut self, file: &File) {
+    pub(super) fn mixed_script(&mut self, file: &File) {
         let plan = file.items.iter().find_map(|item| match item {
             Item::Plan(plan) => Some(plan),
             _ => None,

@@ -13,6 +13,7 @@ mod strings;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::grammar::{self, Rule};
 use super::scan::Scan;
@@ -28,23 +29,29 @@ pub(super) type Pair<'t> = pest::iterators::Pair<'t, Rule>;
 
 /// The tree of a text that has passed the scan; without its comments.
 pub(super) fn file(text: &str, base: u32, scan: &Scan<'_>, problems: &mut Problems) -> File {
-    let mut builder = Builder::new(text, base, scan, problems);
-    match grammar::read(Rule::file, &scan.text) {
-        Ok(pairs) => builder.items(pairs),
-        Err(stopped) => {
-            let span = builder.token(stopped.at.min(text.len())).0;
-            builder.problems.push(errors::unreadable_rest(span));
-            File::default()
+    let mut file = File::default();
+    let known = problems.len();
+    for piece in scan.pieces() {
+        let mut builder = Builder::new(text, base, piece.clone(), scan, problems, known);
+        match grammar::read(Rule::file, &scan.text[piece]) {
+            Ok(pairs) => builder.items(pairs, &mut file),
+            Err(stopped) => {
+                let span = builder.token(stopped.at.min(builder.text.len())).0;
+                builder.problems.push(errors::unreadable_rest(span));
+            }
         }
     }
+    Builder::new(text, base, 0..text.len(), scan, problems, known).mixed_script(&file);
+    file
 }
 
 /// What building needs to know everywhere.
 pub(super) struct Builder<'t> {
-    /// What the grammar has read.
+    /// What the grammar has read: a piece of the file.
     text: &'t str,
     /// What is written there.
     written: &'t str,
+    /// Where the piece begins in the byte space of all texts.
     base: u32,
     comments: &'t [Comment],
     /// Where each line begins.
@@ -59,14 +66,27 @@ pub(super) struct Builder<'t> {
 }
 
 impl<'t> Builder<'t> {
-    fn new(written: &'t str, base: u32, scan: &'t Scan<'_>, problems: &'t mut Problems) -> Self {
-        let newlines = written.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+    fn new(
+        file: &'t str,
+        base: u32,
+        piece: Range<usize>,
+        scan: &'t Scan<'_>,
+        problems: &'t mut Problems,
+        known: usize,
+    ) -> Self {
+        let (text, written) = (&scan.text[piece.clone()], &file[piece.clone()]);
+        let place = |at: usize| base.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+        let here = place(piece.start)..place(piece.end);
+        let newlines = memchr::memchr_iter(b'\n', written.as_bytes()).map(|at| at + 1);
         let lines: Vec<usize> = std::iter::once(0).chain(newlines).collect();
-        let (known, quiet) = (problems.len(), BTreeSet::new());
-        let (text, comments) = (&*scan.text, &*scan.comments);
+        let first = scan.comments.partition_point(|comment| comment.span.start < here.start);
+        let after = scan.comments.partition_point(|comment| comment.span.start < here.end);
+        let comments = &scan.comments[first..after];
+        let (base, quiet) = (here.start, BTreeSet::new());
         let mut builder = Builder { text, written, base, comments, lines, quiet, problems, known, depth: 0 };
-        let spans = scan.problems.iter().filter_map(|problem| problem.primary.as_ref());
-        builder.quiet = spans.map(|label| builder.line((label.span.start - base) as usize)).collect();
+        let spans = scan.problems.iter().filter_map(|problem| Some(problem.primary.as_ref()?.span));
+        let spans = spans.filter(|span| here.contains(&span.start) || span.start == here.end);
+        builder.quiet = spans.map(|span| builder.line((span.start - base) as usize)).collect();
         builder
     }
 
