@@ -281,6 +281,24 @@ fn every_script_begins_with_its_name() {
 }
 
 /// The first sentence of a documentation.
+/// `check` leaves these out.
+#[test]
+fn every_pattern_is_a_regular_expression() {
+    let mut patterns = 0;
+    for module in modules() {
+        for before in ["matches \"", "matches(\"", "matches '", "matches('"] {
+            for (at, _) in module.text.match_indices(before) {
+                let (quote, rest) = (before.chars().last().unwrap(), &module.text[at + before.len()..]);
+                let pattern = &rest[..rest.find(quote).unwrap()];
+                assert!(!pattern.contains('\\') || quote == '\'', "{pattern}: escapes are not undone here");
+                regex::Regex::new(pattern).unwrap();
+                patterns += 1;
+            }
+        }
+    }
+    assert!(patterns > 0);
+}
+
 fn sentence(doc: &[String]) -> String {
     let text = doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
     let end = text.find(". ").map_or(text.len(), |at| at + 1);

@@ -1,13 +1,11 @@
 //! Warnings that a comment allows: `# allow power/hard-stop: it ignores ACPI`, at the end of the line that is warned of
 //! or on a line of its own above it.
 
-use crate::text::IndexMap;
-
 use super::errors;
 use super::modules::Modules;
 use crate::diag::Diagnostic;
 use crate::diag::pages::page;
-use crate::text::{Sources, Span};
+use crate::text::{IndexMap, Sources, Span};
 
 /// A comment that allows a warning.
 struct Allow {

@@ -2,15 +2,13 @@
 
 use std::cell::Cell;
 
-use crate::text::IndexMap;
-
 use super::modules::ModuleId;
 use super::needs::{Obligation, ObligationKind};
 use super::program::{Expr, ProcKind, Slot};
 use super::{About, CallEdge, Checker, ProcFacts, Type, errors};
 use crate::diag::Diagnostic;
 use crate::syntax::tree;
-use crate::text::Span;
+use crate::text::{IndexMap, Span};
 
 /// A local value.
 #[derive(Clone, Debug)]

@@ -3,13 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::text::{IndexMap, IndexSet};
-
 use super::Checker;
 use super::constants::constant;
 use super::program::{Callee, Command, Effect, Expr, Op, Plan, Proc, ProcId, Schedule, Slot, Step, StepKind};
 use super::{Type, Value, from_json};
-use crate::text::Span;
+use crate::text::{IndexMap, IndexSet, Span};
 
 /// What a reading command may take where the plan does not say, in milliseconds (language, section 4).
 const READING: u64 = 30_000;

@@ -1,10 +1,8 @@
 //! Whether the hosts to which a plan opens connections can be reached, as far as the inventory says.
 
-use crate::text::{IndexMap, IndexSet};
-
 use super::{Checker, errors};
 use crate::inventory::{Connection, Way};
-use crate::text::Span;
+use crate::text::{IndexMap, IndexSet, Span};
 
 /// A host to which a connection is opened.
 #[derive(Clone, Debug)]

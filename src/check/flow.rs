@@ -1,12 +1,10 @@
 //! Where steps lead: probes that answer, and calls that come back to themselves.
 
-use crate::text::IndexSet;
-
 use super::errors;
 use super::program::{Callee, ProcId, Step, StepKind};
 use super::{Checker, ProcFacts};
 use crate::syntax::tree;
-use crate::text::Span;
+use crate::text::{IndexSet, Span};
 
 /// Whether every way through the steps ends with `return` or `fail`.
 pub(super) fn always_returns(steps: &[Step]) -> bool {

@@ -31,8 +31,6 @@ use std::rc::Rc;
 
 use std::cell::RefCell;
 
-use crate::text::{IndexMap, IndexSet};
-
 pub use program::Program;
 pub use program::Window;
 pub use roles::{DEFAULT_DRIVER, Roles};
@@ -44,7 +42,7 @@ use crate::diag::{Diagnostic, Problems};
 use crate::inventory::{Inventory, VaultKeys};
 use crate::stdlib;
 use crate::syntax::{self, tree};
-use crate::text::{Files, Sources, Span};
+use crate::text::{Files, IndexMap, IndexSet, Sources, Span};
 use body::Body;
 use modules::{Brought, DeclId, ModuleId, Modules, Reader, Wanted};
 use needs::Obligation;
@@ -85,12 +83,33 @@ pub struct Checked {
     pub programs: Vec<Program>,
     /// Everything that is to be said, sorted.
     pub diagnostics: Vec<Diagnostic>,
+    kept: Kept,
+}
+
+/// What was read and made on the way. To take the parts of a long plan apart takes a tenth of a check, so that is left to
+/// whoever owns the result: a process that ends may [`Checked::leave`] them.
+#[derive(Debug, Default)]
+struct Kept {
+    _modules: Modules,
+    _procs: Vec<Option<Proc>>,
+    _facts: Vec<ProcFacts>,
 }
 
 impl Checked {
     /// Whether an error was found.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Nothing but what is to be said, without programs.
+    pub fn refused(diagnostics: Vec<Diagnostic>) -> Checked {
+        Checked { programs: Vec::new(), diagnostics, kept: Kept::default() }
+    }
+
+    /// What is to be said. All else stays in memory until the process ends.
+    pub fn leave(self) -> Vec<Diagnostic> {
+        std::mem::forget((self.programs, self.kept));
+        self.diagnostics
     }
 }
 
@@ -129,7 +148,8 @@ pub fn check(
     if !unread.is_empty() {
         diagnostics.retain(|problem| !OF_THE_SITE.contains(&problem.code) || unread.contains(problem));
     }
-    Checked { programs, diagnostics }
+    let kept = Kept { _modules: checker.modules, _procs: checker.procs, _facts: checker.facts };
+    Checked { programs, diagnostics, kept }
 }
 
 /// What a plan is told when the site lacks something. Where a part of the site could not be read, that may be why, so

@@ -2,13 +2,11 @@
 
 use std::rc::Rc;
 
-use crate::text::{IndexMap, IndexSet};
-
 use super::errors;
 use crate::diag::Problems;
 use crate::stdlib;
 use crate::syntax::{self, tree};
-use crate::text::{Files, Sources, Span};
+use crate::text::{Files, IndexMap, IndexSet, Sources, Span};
 
 /// An index into [`Modules`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,13 +2,11 @@
 
 use std::rc::Rc;
 
-use crate::text::{IndexMap, IndexSet};
-
 use super::connections::Reached;
 use super::program::{Callee, ProcId, Proof, Role};
 use super::{About, Checker, Type, VMID, Value, errors, from_json};
 use crate::inventory::Variable;
-use crate::text::Span;
+use crate::text::{IndexMap, IndexSet, Span};
 
 /// Something that a host must have or be, and where the code asks for it.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,5 @@
 //! Plans: headers, targets, and the programs that come of them.
 
-use crate::text::{IndexMap, IndexSet};
-
 use super::body::Body;
 use super::constants::{argument, constant};
 use super::modules::{DeclId, ModuleId};
@@ -11,7 +9,7 @@ use super::program::{
 };
 use super::{About, Checker, Request, Type, Value, errors, paths};
 use crate::syntax::tree::{self, ClauseKind};
-use crate::text::Span;
+use crate::text::{IndexMap, IndexSet, Span};
 
 /// A plan that was read, before it is held against its targets.
 pub(super) struct Draft {

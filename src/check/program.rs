@@ -1,12 +1,11 @@
 //! A checked program: names are ids, every expression has a type, every command an effect.
 
-use crate::text::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use super::schedule::{Schedule, Share, Window};
 pub use super::stage::{Stage, StageKind, Test};
 use super::{Type, Value};
-use crate::text::Span;
+use crate::text::{IndexMap, Span};
 
 /// A plan that can run, with all that it calls.
 #[derive(Clone, Debug)]

@@ -1,11 +1,9 @@
 //! What each host of the inventory is, and who has authority over its power (language, section 3).
 
-use crate::text::IndexMap;
-
 use super::program::Role;
 use super::site::Site;
 use crate::inventory::{Host, Inventory};
-use crate::text::Span;
+use crate::text::{IndexMap, Span};
 
 /// The driver of a host that names none.
 pub const DEFAULT_DRIVER: &str = "proxmox";

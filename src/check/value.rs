@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Type;
 
-/// A value at run time, and a constant of a program.
+/// A value at run time, and a constant of a program. What is large and rare is boxed: a fiber of a run holds many.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Value {
     /// Text.
@@ -24,13 +24,13 @@ pub enum Value {
     /// A list.
     List(Vec<Value>),
     /// Any JSON.
-    Json(serde_json::Value),
+    Json(Box<serde_json::Value>),
     /// What a command gave.
-    Output(Output),
+    Output(Box<Output>),
     /// What `recover` binds.
-    Failure(Failed),
+    Failure(Box<Failed>),
     /// A secret: where it comes from, never what it is.
-    Secret(SecretSource),
+    Secret(Box<SecretSource>),
     /// A probe that got no answer, and why: neither true nor false.
     NoAnswer(String),
     /// Nothing yet.
@@ -84,8 +84,7 @@ impl Value {
             Value::Duration(ms) => duration_text(*ms),
             Value::Size(bytes) => size_text(*bytes),
             Value::Percent(share) => format!("{share}%"),
-            Value::Json(serde_json::Value::String(text)) => text.clone(),
-            Value::Json(json) => json.to_string(),
+            Value::Json(json) => json.as_str().map_or_else(|| json.to_string(), str::to_string),
             Value::Secret(_) => "•••".to_string(),
             Value::NoAnswer(why) => format!("no answer ({why})"),
             Value::List(_) | Value::Output(_) | Value::Failure(_) | Value::None => return None,
@@ -163,7 +162,7 @@ pub const VMID: std::ops::RangeInclusive<i64> = 100..=999_999_999;
 pub fn from_json(json: &serde_json::Value, wanted: &Type) -> Result<Value, String> {
     use serde_json::Value as Json;
     match (json, wanted) {
-        (_, Type::Json) => Ok(Value::Json(json.clone())),
+        (_, Type::Json) => Ok(Value::Json(Box::new(json.clone()))),
         (Json::String(text), _) => Value::Str(text.clone()).into_type(wanted),
         (Json::Bool(yes), Type::Bool | Type::Any | Type::Unknown) => Ok(Value::Bool(*yes)),
         (Json::Number(number), Type::Int | Type::Any | Type::Unknown) if number.is_i64() => {
@@ -181,7 +180,9 @@ pub fn from_json(json: &serde_json::Value, wanted: &Type) -> Result<Value, Strin
         (Json::Array(items), Type::Any | Type::Unknown) => {
             items.iter().map(|item| from_json(item, &Type::Any)).collect::<Result<_, _>>().map(Value::List)
         }
-        (Json::Object(_) | Json::Null | Json::Number(_), Type::Any | Type::Unknown) => Ok(Value::Json(json.clone())),
+        (Json::Object(_) | Json::Null | Json::Number(_), Type::Any | Type::Unknown) => {
+            Ok(Value::Json(Box::new(json.clone())))
+        }
         (Json::Array(_), wanted) => Err(format!("a list is no {wanted}")),
         (Json::Object(_), wanted) => Err(format!("a mapping is no {wanted}")),
         (json, wanted) => Err(format!("{json} is no {wanted}")),

@@ -30,7 +30,7 @@ pub(crate) fn check(arguments: &CheckArguments, terminal: &mut Terminal) -> u8 {
             without_programs: true,
         };
         let checked = check_one(&name, text, &asked, &loaded, &mut sources, std::mem::take(&mut problems));
-        for diagnostic in checked.diagnostics {
+        for diagnostic in checked.leave() {
             if !diagnostics.contains(&diagnostic) {
                 diagnostics.push(diagnostic);
             }
@@ -72,7 +72,7 @@ pub(crate) fn check_one(
         Ok(text) => text,
         Err(diagnostic) => {
             problems.push(*diagnostic);
-            return Checked { programs: Vec::new(), diagnostics: problems.sorted() };
+            return Checked::refused(problems.sorted());
         }
     };
     let request = Request {

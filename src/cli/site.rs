@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::text::IndexMap;
 use serde::Deserialize;
 
 use super::arguments::SiteArguments;
@@ -11,7 +10,7 @@ use super::programs::TrustedPrograms;
 use crate::check::{Channel, Site};
 use crate::diag::{Diagnostic, Problems};
 use crate::inventory::{self, Inventory, VaultKeys};
-use crate::text::{Files, Sources, Span};
+use crate::text::{Files, IndexMap, Sources, Span};
 
 /// A site that was read.
 #[derive(Default)]

@@ -118,7 +118,9 @@ fn values(instruction: &I) -> Vec<&Expr> {
 }
 
 fn add(value: &Expr, names: &mut BTreeSet<String>) {
-    if let Expr::Const(Value::Secret(SecretSource::Env(name))) = value {
+    if let Expr::Const(Value::Secret(source)) = value
+        && let SecretSource::Env(name) = &**source
+    {
         names.insert(name.clone());
     }
     value.parts().into_iter().for_each(|part| add(part, names));

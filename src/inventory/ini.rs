@@ -1,7 +1,5 @@
 //! INI inventories, as Ansible's `plugins/inventory/ini.py` reads them.
 
-use crate::text::IndexMap;
-
 use super::Variable;
 use super::address;
 use super::errors;
@@ -12,7 +10,7 @@ use super::source::Origin;
 use super::variable::variable;
 use super::words::{Comments, Unclosed, Word, words};
 use crate::diag::Problems;
-use crate::text::Span;
+use crate::text::{IndexMap, Span};
 
 /// What the lines of a section say.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::text::IndexMap;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -10,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::node::{Entry, Kind, Node, Scalar};
 use super::place::Base;
-use crate::text::Span;
+use crate::text::{IndexMap, Span};
 
 /// Reads a text; the error is JSON's own.
 pub(super) fn read(text: &str, base: Base) -> Result<Node, serde_json::Error> {

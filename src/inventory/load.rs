@@ -1,7 +1,5 @@
 //! From the paths that were asked for to the inventory.
 
-use crate::text::IndexMap;
-
 use super::errors;
 use super::model::{HostData, Model, UNGROUPED};
 use super::node::{Entry, Kind, Node};
@@ -12,7 +10,7 @@ use super::source::Origin;
 use super::vars_files::Whose;
 use super::{Group, Host, Inventory, Request, address, hosts_file, ini, program, render, stored};
 use crate::diag::Problems;
-use crate::text::{Entry as Inside, Files, Sources, Span};
+use crate::text::{Entry as Inside, Files, IndexMap, Sources, Span};
 
 /// Names that are no source in a folder of sources.
 const IGNORED_NAMES: [&str; 3] = ["host_vars", "group_vars", "vars_plugins"];

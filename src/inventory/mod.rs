@@ -31,11 +31,10 @@ mod yaml;
 
 use std::sync::Arc;
 
-use crate::text::IndexMap;
 use serde_json::Value;
 
 use crate::diag::Diagnostic;
-use crate::text::{NoPrograms, Programs, Span};
+use crate::text::{IndexMap, NoPrograms, Programs, Span};
 
 pub use connection::{Connection, Unsupported, Way};
 pub use load::load;

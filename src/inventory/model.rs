@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::text::IndexMap;
 use serde_json::Value;
 
 use super::Variable;
-use crate::text::Span;
+use crate::text::{IndexMap, Span};
 
 /// Variables by name, the last definition of each.
 pub(super) type Vars = IndexMap<String, Arc<Variable>>;

@@ -1,9 +1,8 @@
 //! What a YAML or JSON file holds, with the place of every value.
 
-use crate::text::IndexMap;
 use serde_json::Value;
 
-use crate::text::Span;
+use crate::text::{IndexMap, Span};
 
 /// A value and where it is written.
 #[derive(Clone, Debug)]

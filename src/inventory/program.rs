@@ -1,8 +1,6 @@
 //! What an inventory program prints: `PROGRAM --list`, and `PROGRAM --host NAME` where the list has no variables
 //! (`plugins/inventory/script.py` of Ansible).
 
-use crate::text::IndexMap;
-
 use super::errors;
 use super::model::Model;
 use super::node::{Entry, Kind, Node};
@@ -10,7 +8,7 @@ use super::place::Base;
 use super::reading::Reading;
 use super::source::Origin;
 use super::{json, stored};
-use crate::text::{Purpose, Span};
+use crate::text::{IndexMap, Purpose, Span};
 
 /// What stands for the text of a program where a place in it is shown: what it prints is in no file.
 const SHOWN: &str = "(a program; what it prints is meant)";

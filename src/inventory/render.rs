@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::text::IndexMap;
 use minijinja::value::{Enumerator, Object};
 use minijinja::{Environment, Error, ErrorKind, Value as Item};
 use serde_json::{Map, Value};
@@ -15,7 +14,7 @@ use super::variable::{is_template, unsafe_text, vault_text};
 use super::vault::VaultKeys;
 use super::{Host, Inventory, Variable, errors, jinja, paths};
 use crate::diag::Diagnostic;
-use crate::text::Span;
+use crate::text::{IndexMap, Span};
 
 /// How many variables may wait for each other.
 const MAX_CHAIN: usize = 40;

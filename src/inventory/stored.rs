@@ -3,7 +3,6 @@
 //! It is read as Ansible reads what an inventory program prints (`plugins/inventory/script.py`): each group with
 //! `hosts`, `children` and `vars`, and `_meta.hostvars` with the variables of the hosts.
 
-use crate::text::{IndexMap, IndexSet};
 use serde_json::{Value, json};
 
 use super::errors;
@@ -12,7 +11,7 @@ use super::node::{Entry, Kind, Node, Scalar};
 use super::source::Origin;
 use super::variable::UNSAFE;
 use crate::diag::Problems;
-use crate::text::Span;
+use crate::text::{IndexMap, IndexSet, Span};
 
 /// What a group has.
 const SECTIONS: [&str; 3] = ["hosts", "children", "vars"];

@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::text::IndexMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as Range, Tag};
 use serde_json::{Value, json};
 
@@ -15,7 +14,7 @@ use super::node::{Entry, Kind, Node, Scalar};
 use super::place::Base;
 use super::scalar;
 use crate::diag::{Diagnostic, Problems};
-use crate::text::Span;
+use crate::text::{IndexMap, Span};
 
 /// How deep lists and mappings may be nested.
 const MAX_DEPTH: usize = 100;

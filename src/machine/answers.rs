@@ -344,7 +344,7 @@ impl State {
             }
             if let Some(slot) = slot {
                 let output = Output { stdout: reply.stdout, stderr: reply.stderr, code: reply.code, took: reply.took };
-                self.set(i, slot, Value::Output(output));
+                self.set(i, slot, Value::Output(Box::new(output)));
             }
             return;
         }

@@ -144,7 +144,7 @@ fn option_like(text: &str) -> String {
 
 fn datum(value: Value) -> Result<Datum, String> {
     match value {
-        Value::Secret(source) => Ok(Datum::Secret(source)),
+        Value::Secret(source) => Ok(Datum::Secret(*source)),
         other => match other.text() {
             Some(text) => Ok(Datum::Text(text)),
             None => Err(format!("{other} has no text")),

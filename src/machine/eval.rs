@@ -24,7 +24,7 @@ impl Scope<'_> {
             Expr::Variable(of, name, ty) => {
                 let host = self.host(of)?;
                 if *ty == Type::Secret {
-                    return Ok(Value::Secret(SecretSource::Vault(host, name.clone())));
+                    return Ok(Value::Secret(Box::new(SecretSource::Vault(host, name.clone()))));
                 }
                 let facts = self.code.hosts.get(&host).ok_or_else(|| format!("`{host}` is not in the inventory"))?;
                 let json = facts.variables.get(name).ok_or_else(|| format!("`{host}` has no `{name}`"))?;
@@ -133,8 +133,11 @@ fn order(left: &Value, right: &Value) -> Result<Ordering, String> {
 fn holds(whole: &Value, part: &Value) -> bool {
     match whole {
         Value::List(items) => items.iter().any(|item| same(item, part)),
-        Value::Json(serde_json::Value::Array(items)) => items.iter().any(|item| same(&Value::Json(item.clone()), part)),
-        Value::Json(serde_json::Value::Object(map)) => part.text().is_some_and(|key| map.contains_key(&key)),
+        Value::Json(json) if json.is_object() => part.text().is_some_and(|key| json.get(&key).is_some()),
+        Value::Json(json) if json.is_array() => {
+            let mut items = json.as_array().into_iter().flatten();
+            items.any(|item| same(&Value::Json(Box::new(item.clone())), part))
+        }
         whole => match (whole.text(), part.text()) {
             (Some(whole), Some(part)) => whole.contains(&part),
             _ => false,
@@ -220,7 +223,7 @@ fn index_of(list: &Value, index: &Value) -> Result<Value, String> {
             };
             found
                 .cloned()
-                .map(Value::Json)
+                .map(|item| Value::Json(Box::new(item)))
                 .ok_or_else(|| format!("the JSON has no [{index}]: {}", short(&json.to_string())))
         }
         (value, _) => Err(format!("{value} is no list")),
@@ -251,7 +254,7 @@ fn member(of: &Value, name: &str, args: &[Value]) -> Result<Value, String> {
         Value::List(items) if name == "length" => return Ok(Value::Int(items.len() as i64)),
         Value::Json(json) => {
             if name == "length" {
-                let length = match json {
+                let length = match &**json {
                     serde_json::Value::Array(items) => items.len(),
                     serde_json::Value::Object(map) => map.len(),
                     serde_json::Value::String(text) => text.chars().count(),
@@ -260,9 +263,9 @@ fn member(of: &Value, name: &str, args: &[Value]) -> Result<Value, String> {
                 return Ok(Value::Int(length as i64));
             }
             if let Some(found) = json.get(name) {
-                return Ok(Value::Json(found.clone()));
+                return Ok(Value::Json(Box::new(found.clone())));
             }
-            if let serde_json::Value::String(text) = json {
+            if let serde_json::Value::String(text) = &**json {
                 return text_member(text, name, args);
             }
             return Err(format!("the JSON has no `{name}`: {}", short(&json.to_string())));

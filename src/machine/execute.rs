@@ -144,7 +144,9 @@ impl State {
                 let slots = self.fibers[i].frames.last().map_or(&[][..], |frame| frame.slots.as_slice());
                 let next = match slots.get(list.0) {
                     Some(Value::List(items)) => items.get(at).cloned(),
-                    Some(Value::Json(serde_json::Value::Array(items))) => items.get(at).cloned().map(Value::Json),
+                    Some(Value::Json(json)) if json.is_array() => {
+                        json.get(at).map(|item| Value::Json(Box::new(item.clone())))
+                    }
                     other => return Err(format!("{} is no list", other.unwrap_or(&Value::None))),
                 };
                 match next {
@@ -274,9 +276,9 @@ impl State {
             I::FailAs(slot) => {
                 if let Value::Failure(failed) = self.get(i, *slot) {
                     let ending = match failed.kind.as_str() {
-                        "refused" => Ending::Refused(failed),
-                        "unknown" => Ending::Unknown(failed),
-                        _ => Ending::Failed(failed),
+                        "refused" => Ending::Refused(*failed),
+                        "unknown" => Ending::Unknown(*failed),
+                        _ => Ending::Failed(*failed),
                     };
                     self.unwind(i, Way::End(ending), out);
                 }

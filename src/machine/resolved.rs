@@ -3,7 +3,7 @@
 use super::Stepped;
 use super::event::{Ending, NoteKind};
 use super::state::{Awaiting, Parked, State, failed};
-use crate::code::{Output, Slot, Value};
+use crate::code::{Slot, Value};
 
 impl State {
     /// Remembers where a fiber is, before it goes to its end.
@@ -35,7 +35,7 @@ impl State {
         if done {
             self.note(i, NoteKind::Warned("a person says that it was carried out".to_string()), out);
             if let Some(slot) = slot {
-                self.set(i, slot, Value::Output(Output::default()));
+                self.set(i, slot, Value::Output(Box::default()));
             }
         } else {
             self.fail(i, failed("failed", "a person says that it was not carried out".to_string(), guest), out);

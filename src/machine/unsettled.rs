@@ -6,7 +6,7 @@ use super::answers::{last_line, shortened};
 use super::event::{Ending, NoteKind, Purpose, Reply, Trouble};
 use super::guards::reading_script;
 use super::state::{Awaiting, Facts, State, Unsettled, Way, failed};
-use crate::code::{Command, Effect as Kind, Failed, Output, Value, Whom};
+use crate::code::{Command, Effect as Kind, Failed, Value, Whom};
 
 impl State {
     /// Looks for what became of a command, where that can be seen.
@@ -128,7 +128,7 @@ impl State {
         let text = format!("{}; {seen}, so it was carried out", unsettled.message);
         self.note(i, NoteKind::Warned(text), out);
         if let Some(slot) = unsettled.slot {
-            self.set(i, slot, Value::Output(Output::default()));
+            self.set(i, slot, Value::Output(Box::default()));
         }
     }
 

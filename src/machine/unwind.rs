@@ -99,7 +99,7 @@ impl State {
                         Way::End(Ending::Failed(failed) | Ending::Refused(failed) | Ending::Unknown(failed)),
                     ) => {
                         let failed = failed.clone();
-                        self.set(i, slot, Value::Failure(failed));
+                        self.set(i, slot, Value::Failure(Box::new(failed)));
                         self.jump(i, pc);
                         return;
                     }

@@ -35,6 +35,8 @@ pub(super) struct Scan<'t> {
     pub(super) problems: Vec<Diagnostic>,
     /// Whether the grammar should not be asked: nothing that it says would help.
     pub(super) stopped: bool,
+    /// Where that is, in order.
+    pub(super) found: Vec<u32>,
     /// Where the first words of plans, tasks, probes, commands and drivers stand.
     items: Vec<usize>,
 }
@@ -66,6 +68,7 @@ pub(super) fn scan(text: &str, base: u32) -> Scan<'_> {
             comments: Vec::new(),
             problems: vec![errors::too_large(scanner.span(0, 0), text.len(), MAX_BYTES)],
             stopped: true,
+            found: Vec::new(),
             items: Vec::new(),
         };
     }
@@ -572,7 +575,10 @@ impl<'t> Scanner<'t> {
         }
         let text =
             if self.blanks.is_empty() { Cow::Borrowed(self.text) } else { Cow::Owned(blanked(self.text, self.blanks)) };
-        Scan { text, comments: self.comments, problems: self.problems, stopped, items: self.items }
+        let places = self.problems.iter().filter_map(|problem| Some(problem.primary.as_ref()?.span.start));
+        let mut found: Vec<u32> = places.collect();
+        found.sort_unstable();
+        Scan { text, comments: self.comments, problems: self.problems, stopped, found, items: self.items }
     }
 }
 

@@ -71,7 +71,7 @@ impl Body<'_, '_> {
             _ => None,
         };
         match name {
-            Some(Value::Str(name)) => (Expr::Const(Value::Secret(SecretSource::Env(name))), Type::Secret),
+            Some(Value::Str(name)) => (Expr::Const(Value::Secret(Box::new(SecretSource::Env(name)))), Type::Secret),
             _ => {
                 self.report(errors::needs_constant(span, "the name of an environment variable"));
                 (Expr::Const(Value::None), Type::Unknown)

@@ -8,12 +8,10 @@
 mod conditions;
 mod path;
 
-use crate::text::{IndexMap, IndexSet};
-
 use super::constants::constant;
 use super::program::{Callee, Command, Effect, Expr, Guards, ProcId, Slot, Step, StepKind, Whom, each_command};
 use super::{Checker, Value};
-use crate::text::Span;
+use crate::text::{IndexMap, IndexSet, Span};
 use path::{Known, Paths, Who};
 
 /// Loops are walked until nothing new is known; this is only a net.

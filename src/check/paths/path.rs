@@ -1,6 +1,7 @@
 //! What is known on a way through a plan, and several ways together.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::text::Span;
 
@@ -63,12 +64,12 @@ impl Known {
     }
 }
 
-/// One way up to a point.
+/// One way up to a point. Most steps change nothing of what is known, so ways share it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Path {
-    guests: BTreeMap<Who, Known>,
+    guests: Rc<BTreeMap<Who, Known>>,
     /// Conditions that were decided on the way and can not change.
-    assumed: BTreeMap<String, bool>,
+    assumed: Rc<BTreeMap<String, bool>>,
 }
 
 impl Path {
@@ -78,10 +79,14 @@ impl Path {
 
     /// What nothing is known of is not kept, so that ways that know the same are equal.
     pub(super) fn set(&mut self, who: &Who, known: Known) {
+        if known == self.known(who) {
+            return;
+        }
+        let guests = Rc::make_mut(&mut self.guests);
         if known == Known::default() {
-            self.guests.remove(who);
+            guests.remove(who);
         } else {
-            self.guests.insert(who.clone(), known);
+            guests.insert(who.clone(), known);
         }
     }
 
@@ -137,7 +142,7 @@ impl Path {
     }
 
     pub(super) fn assume(&mut self, condition: String, truth: bool) {
-        self.assumed.insert(condition, truth);
+        Rc::make_mut(&mut self.assumed).insert(condition, truth);
     }
 
     /// The loop goes on to its next item: the last one stays as it is.
@@ -169,52 +174,66 @@ impl Path {
     }
 }
 
-/// Every way that leads to a point; ways that know the same are one.
+/// Every way that leads to a point; ways that know the same are one. Few steps add one, so those before and after a step
+/// share their list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Paths(Vec<Path>);
+pub(super) struct Paths(Option<Rc<Vec<Path>>>);
 
 /// More ways than this forget what they assumed and become one for each that is known of the guests.
 const MANY: usize = 64;
 
 impl Paths {
     pub(super) fn start() -> Paths {
-        Paths(vec![Path::default()])
+        Paths(Some(Rc::new(vec![Path::default()])))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Path> {
-        self.0.iter()
+        self.0.iter().flat_map(|paths| paths.iter())
+    }
+
+    fn list(&mut self) -> &mut Vec<Path> {
+        Rc::make_mut(self.0.get_or_insert_default())
     }
 
     pub(super) fn push(&mut self, path: Path) {
         if !self.holds(&path) {
             self.make_room();
-            self.0.push(path);
+            self.list().push(path);
         }
     }
 
     pub(super) fn add(&mut self, others: &Paths) {
-        for path in &others.0 {
-            if !self.holds(path) {
-                self.make_room();
-                self.0.push(path.clone());
+        match (&self.0, &others.0) {
+            (_, None) => {}
+            (None, Some(_)) => self.clone_from(others),
+            (Some(paths), Some(others)) if Rc::ptr_eq(paths, others) => {}
+            (Some(_), Some(others)) => {
+                for path in others.iter() {
+                    self.push(path.clone());
+                }
             }
         }
     }
 
     /// Whether there is a way that knows the same. What both have decided alike stays; the rest is open again.
     fn holds(&mut self, path: &Path) -> bool {
-        let Some(same) = self.0.iter_mut().find(|other| other.guests == path.guests) else { return false };
-        same.assumed.retain(|condition, truth| path.assumed.get(condition) == Some(truth));
+        let Some((at, same)) = self.iter().enumerate().find(|(_, other)| other.guests == path.guests) else {
+            return false;
+        };
+        if same.assumed != path.assumed {
+            let same = Rc::make_mut(&mut self.list()[at].assumed);
+            same.retain(|condition, truth| path.assumed.get(condition) == Some(truth));
+        }
         true
     }
 
     fn make_room(&mut self) {
-        if self.0.len() >= MANY {
-            self.0.iter_mut().for_each(|path| path.assumed.clear());
+        if self.iter().count() >= MANY {
+            self.list().iter_mut().for_each(|path| path.assumed = Rc::default());
         }
     }
 
@@ -225,7 +244,7 @@ impl Paths {
 
     pub(super) fn map(&self, mut change: impl FnMut(&mut Path)) -> Paths {
         let mut all = Paths::default();
-        for path in &self.0 {
+        for path in self.iter() {
             let mut path = path.clone();
             change(&mut path);
             all.push(path);

@@ -84,9 +84,8 @@ impl<'t> Builder<'t> {
         let comments = &scan.comments[first..after];
         let (base, quiet) = (here.start, BTreeSet::new());
         let mut builder = Builder { text, written, base, comments, lines, quiet, problems, known, depth: 0 };
-        let spans = scan.problems.iter().filter_map(|problem| Some(problem.primary.as_ref()?.span));
-        let spans = spans.filter(|span| here.contains(&span.start) || span.start == here.end);
-        builder.quiet = spans.map(|span| builder.line((span.start - base) as usize)).collect();
+        let found = scan.found.partition_point(|at| *at < here.start)..scan.found.partition_point(|at| *at <= here.end);
+        builder.quiet = scan.found[found].iter().map(|at| builder.line((at - base) as usize)).collect();
         builder
     }
 
