@@ -59,6 +59,19 @@ pub fn pieces(module: &'static str) -> Vec<Piece> {
     pieces
 }
 
+/// The driver that a piece is, with the variable that identifies its guests; nothing where a piece holds anything else.
+///
+/// In the files of `stdlib/` a driver's `identity` stands in a line of its own.
+pub fn lone_driver(piece: &str) -> Option<(&str, &str)> {
+    let mut lines = piece.lines().skip_while(|line| line.is_empty() || line.starts_with('#'));
+    let name = lines.next()?.strip_prefix("driver ")?.strip_suffix(" {")?;
+    if piece.trim_end().find("\n}") != Some(piece.trim_end().len() - 2) {
+        return None;
+    }
+    let identity = lines.find_map(|line| line.strip_prefix("  identity "))?;
+    Some((name, identity.split(':').next()?))
+}
+
 /// Of a command's declaration the head, what holds for all its forms, and the forms whose subcommand begins with `word`;
 /// nothing where no form does. `qm` has a hundred lines of forms, and a plan uses two or three of them.
 pub fn with_subcommand(declaration: &str, word: &str) -> Option<String> {

@@ -281,6 +281,21 @@ fn every_script_begins_with_its_name() {
 }
 
 /// The first sentence of a documentation.
+#[test]
+fn a_driver_that_no_host_has_is_known_by_its_head() {
+    let mut found = Vec::new();
+    for module in modules() {
+        for piece in stdlib::pieces(module.text) {
+            let Some((name, identity)) = stdlib::lone_driver(piece.text) else { continue };
+            let tree = syntax::parse(piece.text, 0, &mut Problems::new());
+            let [tree::Item::Driver(driver)] = tree.items.as_slice() else { panic!("{name}: {:?}", piece.text) };
+            assert_eq!((name, identity), (&*driver.name.text, &*driver.identity.as_ref().unwrap().name.text));
+            found.push(name);
+        }
+    }
+    assert_eq!(found, ["proxmox_ct", "libvirt"]);
+}
+
 /// `check` leaves these out.
 #[test]
 fn every_pattern_is_a_regular_expression() {

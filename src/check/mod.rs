@@ -124,7 +124,9 @@ pub fn check(
 ) -> Checked {
     let unread: Vec<Diagnostic> = problems.iter().filter(|problem| problem.is_error()).cloned().collect();
     let mut modules = Modules::default();
-    let mut reader = Reader { files, sources, problems: &mut problems };
+    let named = inventory.hosts.values().map(roles::driver_of).chain([DEFAULT_DRIVER]);
+    let drivers = (!request.without_identities).then(|| named.collect());
+    let mut reader = Reader { files, sources, problems: &mut problems, drivers };
     let always: Vec<ModuleId> = stdlib::ALWAYS.iter().filter_map(|name| modules.standard(name, &mut reader)).collect();
     let entry = modules.entry(&request.name, &request.text, &mut reader);
 
@@ -167,7 +169,7 @@ const OF_THE_SITE: [&str; 9] = [
 ];
 
 /// A driver as it is declared.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct DriverInfo {
     identity: String,
     look: String,
@@ -291,6 +293,10 @@ impl<'a> Checker<'a> {
     fn read_declarations(&mut self) {
         let mut drivers = IndexMap::default();
         for module in 0..self.modules.list.len() {
+            for (_, name, identity) in self.modules.unused_drivers.iter().filter(|(of, ..)| of.0 == module) {
+                let identity = identity.to_string();
+                drivers.insert(name.to_string(), DriverInfo { identity, ..DriverInfo::default() });
+            }
             for item in 0..self.modules.list[module].tree.items.len() {
                 match &self.modules.list[module].tree.items[item] {
                     tree::Item::Command(declaration) => {

@@ -64,6 +64,8 @@ pub(super) struct Modules {
     by_path: IndexMap<String, ModuleId>,
     /// The signatures of the standard library by command, as text: a plan needs few of them.
     pub(super) unread: IndexMap<&'static str, Unread>,
+    /// Drivers of the standard library that no host has, and what identifies their guests.
+    pub(super) unused_drivers: Vec<(ModuleId, &'static str, &'static str)>,
 }
 
 /// A declaration of the standard library that is read when it is asked for.
@@ -116,7 +118,9 @@ impl Modules {
         let mut tree = tree::File { span: Span::new(base, base + text.len() as u32), ..tree::File::default() };
         for piece in stdlib::pieces(text) {
             let base = base + piece.at as u32;
-            if piece.commands.is_empty() {
+            if let Some((driver, identity)) = stdlib::lone_driver(piece.text).filter(|(name, _)| !reader.needs(name)) {
+                self.unused_drivers.push((ModuleId(self.list.len()), driver, identity));
+            } else if piece.commands.is_empty() {
                 tree.items.extend(syntax::parse(piece.text, base, reader.problems).items);
             }
             self.unread.extend(piece.commands.iter().map(|command| (*command, Unread { text: piece.text, base })));
@@ -270,6 +274,14 @@ pub(super) struct Reader<'r> {
     pub(super) files: &'r dyn Files,
     pub(super) sources: &'r mut Sources,
     pub(super) problems: &'r mut Problems,
+    /// The drivers that hosts have; nothing where any may be asked for.
+    pub(super) drivers: Option<IndexSet<&'r str>>,
+}
+
+impl Reader<'_> {
+    fn needs(&self, driver: &str) -> bool {
+        self.drivers.as_ref().is_none_or(|drivers| drivers.contains(driver))
+    }
 }
 
 /// What a name is looked up as.

@@ -115,6 +115,11 @@ impl Roles {
     }
 }
 
+/// The driver of a host.
+pub(super) fn driver_of(host: &Host) -> &str {
+    host.variables.get("hostler_driver").and_then(|variable| variable.value.as_str()).unwrap_or(DEFAULT_DRIVER)
+}
+
 fn standing(host: &Host, site: &Site) -> Standing {
     let text = |name: &str| {
         let variable = host.variables.get(name)?;
@@ -122,7 +127,7 @@ fn standing(host: &Host, site: &Site) -> Standing {
     };
     let named = text("hypervisor").or_else(|| text("proxmox_host"));
     let says_none = named.as_ref().is_some_and(|(name, _)| name == "none");
-    let driver = text("hostler_driver").map_or_else(|| DEFAULT_DRIVER.to_string(), |(driver, _)| driver);
+    let driver = driver_of(host).to_string();
     let (hypervisor, named_at) = match named {
         Some(_) if says_none => (None, None),
         Some((name, span)) => (Some(name), Some(span)),
