@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use hostler::hosts::{Hosts, Operation, Watch};
+use hostler::hosts::{Endpoint, Hosts, Operation, Watch};
 use pve::{CARD, Site};
 use support::systemd::{SYSTEMD, systemd_runs};
 use support::{Bed, Node, eventually, operation, text, until};
@@ -72,6 +72,34 @@ async fn an_operation_is_a_unit_that_outlives_the_session_and_tells_nobody_its_s
         eventually("the end of the unit", || !node.output(&["systemctl", "status", &unit]).status.success()).await;
         assert_eq!(node.exec("systemctl --failed --no-legend"), "");
     }
+}
+
+#[tokio::test]
+async fn an_operation_of_a_user_who_lingers_outlives_their_sessions() {
+    let (bed, with) = machine(&[("users", "deploy:1001:/bin/sh\n")]);
+    let node = bed.node("pve");
+    if with {
+        node.exec("loginctl enable-linger deploy");
+        node.until("systemctl is-active user@1001");
+    }
+    let hosts = Hosts::new([Endpoint { user: Some("deploy".into()), ..bed.endpoint("pve") }], bed.options()).unwrap();
+    let script = "echo >>starts; cat /proc/self/cgroup >cgroup; until [ -e go ]; do sleep 0.02; done; id -un; exit 7";
+    let request = operation("pve", &["sh", "-c", &format!("cd; {script}")], "1", "web");
+    let others = async {
+        eventually("its start", || node.path.join("home/deploy/cgroup").metadata().is_ok_and(|meta| meta.len() > 0)).await;
+        if with {
+            let cgroup = node.read("home/deploy/cgroup");
+            assert!(cgroup.contains("/user@1001.service/"), "{cgroup}");
+            node.exec("systemctl kill --signal=KILL 'session-*.scope'");
+        } else {
+            end_sessions(node, with).await;
+        }
+        node.write("home/deploy/go", "");
+    };
+    let (reply, ()) = tokio::join!(hosts.run(&request), others);
+    let reply = reply.unwrap();
+    assert_eq!((reply.code, text(&reply).as_str()), (7, "deploy\n"));
+    assert_eq!(node.read("home/deploy/starts"), "\n", "it was started once");
 }
 
 #[tokio::test]

@@ -161,9 +161,13 @@ launch() {
   printf '#%s\n' "$S" "$HOME" "$USER" "$f" "$op $digest $subject $token $run $late $own $needs $K $in $*" "$R" >"$f.run" &&
     { [ "$in" = 0 ] || printf '%b' "$stdin" >"$f.in"; } && : >"$f.v" || return
   #point handed
-  if [ "$u" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
-    systemd-run --quiet --wait --collect --unit="hostler-$op" --service-type=exec -p KillMode=process \
-      sh "$f.run" </dev/null >/dev/null 2>&1 9>&- &
+  # Only the manager of a user who lingers outlives their sessions.
+  n=--user
+  [ "$u" != 0 ] || n=--system
+  if { [ "$u" = 0 ] || [ -e "/var/lib/systemd/linger/$USER" ]; } &&
+    [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
+    XDG_RUNTIME_DIR=/run/user/$u systemd-run "$n" --quiet --wait --collect --unit="hostler-$op" --service-type=exec \
+      -p KillMode=process sh "$f.run" </dev/null >/dev/null 2>&1 9>&- &
     wait_for
   fi
   # The file is still there where systemd has started nothing.
