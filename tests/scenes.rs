@@ -109,6 +109,9 @@ fn machines_are_as_a_scene_says() {
         ("deaf", "[machines.'web*']\nobeys = false\n"),
         ("locked", "[machines.web]\nlock = 'backup'\n[[events]]\nat = '30m'\non = 'web1'\nset = { lock = '' }\n"),
         ("dead", "[machines.web1]\nagent = 'dead'\n"),
+        ("slow", "[machines.web1]\nagent-takes = '2s'\n"),
+        ("slower", "[machines.web1]\nagent-takes = '3s'\n"),
+        ("no-exec", "[machines.web1]\nagent = 'no-exec'\n"),
         ("off", "[machines.web1]\npower = 'off'\n"),
         ("stays", "[machines.web1]\nboots = false\n"),
         ("well", "[machines.web1]\nobeys = true\nshutdown-takes = '1m30s'\nboot-takes = '2m'\n"),
@@ -123,6 +126,9 @@ fn machines_are_as_a_scene_says() {
         (&["deaf", "well"], 0, "web1 done 0"),
         (&["locked"], 0, "web1 done 3"),
         (&["dead"], 1, "agent"),
+        (&["slow"], 0, "00:02 web1 ✓ agent"),
+        (&["slower"], 1, "the guest agent of `web1` does not answer"),
+        (&["no-exec"], 0, "web1 done 00:3"),
         (&["off"], 0, "found off"),
         (&["stays"], 1, "ssh(guest)"),
         (&["quorum"], 1, "quorum"),
@@ -130,6 +136,11 @@ fn machines_are_as_a_scene_says() {
         let ran = site.run(reboot, scenes);
         assert!(ran.0 == code && ran.1.contains(said), "{scenes:?}: {ran:?}");
     }
+    let asked = "on hypervisor: qm guest exec $vmid -- uname -r";
+    let (code, said) = site.run(asked, &["no-exec"]);
+    assert!(code == 1 && said.contains("Agent error: Command guest-exec has been disabled"), "{said}");
+    assert_eq!(site.run("require agent(guest, \"guest-exec\")", &["no-exec"]).0, 1);
+    assert_eq!(site.run("require agent(guest, \"guest-exec\")", &[]).0, 0);
     let (_, said) = site.hostler(&["preflight", "-e", reboot, "--target", "web1", "--lab", "--scene", "dead"]);
     assert!(said.contains("agent"), "{said}");
 }

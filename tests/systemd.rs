@@ -86,7 +86,8 @@ async fn an_operation_of_a_user_who_lingers_outlives_their_sessions() {
     let script = "echo >>starts; cat /proc/self/cgroup >cgroup; until [ -e go ]; do sleep 0.02; done; id -un; exit 7";
     let request = operation("pve", &["sh", "-c", &format!("cd; {script}")], "1", "web");
     let others = async {
-        eventually("its start", || node.path.join("home/deploy/cgroup").metadata().is_ok_and(|meta| meta.len() > 0)).await;
+        eventually("its start", || node.path.join("home/deploy/cgroup").metadata().is_ok_and(|meta| meta.len() > 0))
+            .await;
         if with {
             let cgroup = node.read("home/deploy/cgroup");
             assert!(cgroup.contains("/user@1001.service/"), "{cgroup}");

@@ -8,6 +8,9 @@ use super::pattern::Pattern;
 use crate::code::{HostFacts, Role};
 use crate::machine::Reply;
 
+/// How long an agent is waited for, in milliseconds (qemu-server's `guest-ping`).
+pub(super) const AGENT_PATIENCE: u64 = 3_000;
+
 /// How a machine is. Fields are public so that a test can make it other than well.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -118,6 +121,8 @@ pub struct Machine {
     pub agent_says: BTreeMap<String, Value>,
     /// Its version.
     pub agent_version: String,
+    /// How long each of its answers takes, in milliseconds.
+    pub agent_takes: u64,
     /// Whether the agent never answers to `guest-shutdown`.
     pub agent_shutdown_hangs: bool,
     /// How many commands it was given.
@@ -128,6 +133,8 @@ pub struct Machine {
     pub taught: Vec<Taught>,
     /// Whether the agent refuses `guest-shutdown`.
     pub agent_refuses_shutdown: bool,
+    /// Whether the agent refuses `guest-exec`.
+    pub agent_refuses_exec: bool,
     /// A drop-in that takes the power away when the agent's service stops.
     pub agent_poweroff: Option<String>,
     /// Whether systemd has read that drop-in.
@@ -273,11 +280,13 @@ impl Machine {
             agent_off: false,
             agent_says: BTreeMap::new(),
             agent_version: "8.2.2".to_string(),
+            agent_takes: 0,
             agent_shutdown_hangs: false,
             execs: 0,
             has_not: BTreeSet::new(),
             taught: Vec::new(),
             agent_refuses_shutdown: false,
+            agent_refuses_exec: false,
             agent_poweroff: None,
             agent_poweroff_loaded: false,
             kernel: "6.12.43+deb13-amd64".to_string(),
@@ -402,6 +411,11 @@ impl Machine {
         for unit in self.services.values_mut() {
             unit.active = unit.enabled && unit.starts;
         }
+    }
+
+    /// Whether the agent answers before nobody waits for it any more.
+    pub(super) fn agent_is_heard(&self) -> bool {
+        self.agent_answers && self.agent_takes < AGENT_PATIENCE
     }
 
     /// Whether the agent can answer once its service runs.

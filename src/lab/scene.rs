@@ -54,6 +54,7 @@ pub(super) struct Setting {
     boot_takes: Option<Time>,
     obeys: Option<bool>,
     shutdown_takes: Option<Time>,
+    agent_takes: Option<Time>,
     starts_again: Option<bool>,
     starts_with_host: Option<bool>,
     start_fails: Option<String>,
@@ -103,6 +104,9 @@ enum Agent {
     Refuses,
     /// It takes the question to shut down, and never answers.
     Hangs,
+    /// It refuses to run commands.
+    #[serde(rename = "no-exec")]
+    NoExec,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -288,6 +292,7 @@ impl Setting {
         set(&mut machine.boot_takes, &self.boot_takes.map(|time| Some(time.0)));
         set(&mut machine.obeys, &self.obeys);
         set(&mut machine.shutdown_takes, &self.shutdown_takes.map(|time| time.0));
+        set(&mut machine.agent_takes, &self.agent_takes.map(|time| time.0));
         set(&mut machine.starts_again, &self.starts_again);
         set(&mut machine.starts_with_host, &self.starts_with_host);
         set(&mut machine.ssh, &self.ssh);
@@ -336,6 +341,7 @@ impl Agent {
         machine.agent_set = !matches!(self, Agent::Unconfigured);
         machine.agent_device = machine.agent_set;
         machine.agent_refuses_shutdown = matches!(self, Agent::Refuses);
+        machine.agent_refuses_exec = matches!(self, Agent::NoExec);
         machine.agent_shutdown_hangs = matches!(self, Agent::Hangs);
         machine.agent_answers = machine.agent_works();
     }

@@ -67,7 +67,7 @@ impl Lab {
                 return say(2_060, if held { out("its lock is held") } else { Reply::default() });
             }
             "libvirt_agent_info" => match by_id {
-                Some(guest) if guest.agent_answers => out(&format!("{{\"return\":{}}}", guest.agent_info())),
+                Some(guest) if guest.agent_is_heard() => out(&format!("{{\"return\":{}}}", guest.agent_info())),
                 _ => err(1, "error: Guest agent is not responding: QEMU guest agent is not connected"),
             },
             _ => return not_known(run),

@@ -106,7 +106,7 @@ impl Lab {
             "domjobinfo" => say(VIRSH, call.shown("Job type:         None        ")),
             "domcontrol" => say(VIRSH, call.shown("ok")),
             "domtime" | "qemu-agent-command" if !running || paused => say(VIRSH, call.failed(&[not_running])),
-            "domtime" | "qemu-agent-command" if !machine.agent_answers => {
+            "domtime" | "qemu-agent-command" if !machine.agent_is_heard() => {
                 let (takes, text) = no_agent(machine);
                 say(takes, call.failed(&[text]))
             }
@@ -158,7 +158,7 @@ impl Lab {
             }
             _ => {}
         }
-        let waits = call.command == "shutdown" && machine.agent_answers && !obeys;
+        let waits = call.command == "shutdown" && machine.agent_is_heard() && !obeys;
         let done = match call.command {
             "shutdown" => {
                 if obeys {
@@ -227,7 +227,7 @@ fn refused(call: &Call<'_>, machine: &Machine) -> Option<(u64, Reply)> {
         _ if !machine.running => invalid("not running"),
         "resume" if !machine.paused => invalid("already running"),
         "shutdown" | "managedsave" if machine.paused => invalid("not running"),
-        "shutdown" | "reboot" if call.has("agent") && !machine.agent_answers => {
+        "shutdown" | "reboot" if call.has("agent") && !machine.agent_is_heard() => {
             let (takes, text) = no_agent(machine);
             return Some((takes, call.failed(&[&title, text])));
         }

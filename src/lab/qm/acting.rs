@@ -2,8 +2,8 @@
 //! how that ended. The guest, other calls and the host's own cleanup go on meanwhile.
 
 use super::super::hypervisor::LOCK_FILE;
+use super::super::machine::AGENT_PATIENCE;
 use super::super::{Caller, Change, Due, Lab};
-use super::agent::PING;
 use super::reading::pid;
 use super::usage::Line;
 use super::{QM, agent_is_configured, lock_file};
@@ -346,8 +346,8 @@ impl Lab {
             "shutdown" | "reboot" => {
                 machine.reboot_asked |= verb == "reboot";
                 match agent_is_configured(machine) {
-                    true if machine.agent_answers && !machine.frozen => self.asks_the_agent(n),
-                    true => self.sleeps(n, Stage::Pings, PING),
+                    true if machine.agent_is_heard() && !machine.frozen => self.asks_the_agent(n),
+                    true => self.sleeps(n, Stage::Pings, AGENT_PATIENCE),
                     false => self.asks_by_acpi(n),
                 }
             }

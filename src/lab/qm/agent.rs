@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::machine::Machine;
+use super::super::machine::{AGENT_PATIENCE, Machine};
 use super::super::tasks::EPOCH;
 use super::super::{Lab, Said, err, out, say};
 use super::json::pretty;
@@ -10,8 +10,6 @@ use super::usage::Line;
 use super::{QM, agent_is_configured};
 use crate::machine::{Reply, Run};
 
-/// How long a dead agent is waited for, in milliseconds.
-pub(super) const PING: u64 = 3_000;
 /// How long until a QEMU that does not answer is given up, in milliseconds.
 const FROZEN: u64 = 9_500;
 
@@ -68,8 +66,9 @@ impl Lab {
             machine.unanswered += u32::from(machine.frozen);
             return said;
         }
+        let slow = machine.agent_takes;
         let answer = match asked {
-            "ping" => return say(QM, Reply::default()),
+            "ping" => return say(QM + slow, Reply::default()),
             "shutdown" => {
                 let boot = machine.boot;
                 if machine.agent_refuses_shutdown {
@@ -86,9 +85,9 @@ impl Lab {
             other => agent_says(machine, other, self.now),
         };
         match answer {
-            Value::String(text) => say(QM, out(&text)),
-            Value::Number(number) => say(QM, out(&number.to_string())),
-            other => say(QM, out(&pretty(&other))),
+            Value::String(text) => say(QM + slow, out(&text)),
+            Value::Number(number) => say(QM + slow, out(&number.to_string())),
+            other => say(QM + slow, out(&pretty(&other))),
         }
     }
 
@@ -103,6 +102,9 @@ impl Lab {
         if let Some(said) = agent_error(machine, &line.id) {
             return said;
         }
+        if machine.agent_refuses_exec {
+            return say(QM, err(29, "Agent error: Command guest-exec has been disabled"));
+        }
         let missing = line.rest.first().filter(|program| machine.has_not.contains(*program));
         if let Some(program) = missing {
             let place = if release >= 9 { 1131 } else { 1008 };
@@ -111,7 +113,7 @@ impl Lab {
             let text = format!("{wide}\nAgent error: Guest agent command failed, error was '{why}'");
             return say(QM, err(29, &text));
         }
-        let pid = 110 + machine.execs;
+        let (pid, slow) = (110 + machine.execs, machine.agent_takes);
         let inside = Run {
             host: name.to_string(),
             argv: line.rest.clone(),
@@ -141,7 +143,7 @@ impl Lab {
                 answer[format!("{key}-truncated")] = json!(0);
             }
         }
-        say(QM + takes, out(&pretty(&answer)))
+        say(QM + slow + takes, out(&pretty(&answer)))
     }
 
     pub(super) fn guest_exec_status(&self, name: &str, line: &Line) -> Said {
@@ -159,10 +161,10 @@ fn agent_error(machine: &Machine, id: &str) -> Option<Said> {
     if !machine.running {
         return Some(say(QM, err(2, &format!("VM {id} is not running"))));
     }
-    match (agent_is_configured(machine), machine.frozen, machine.agent_answers) {
+    match (agent_is_configured(machine), machine.frozen, machine.agent_is_heard()) {
         (false, ..) => Some(not_running(QM)),
         (_, true, _) => Some(not_running(QM + FROZEN)),
-        (_, _, false) => Some(not_running(QM + PING)),
+        (_, _, false) => Some(not_running(QM + AGENT_PATIENCE)),
         (_, _, true) => None,
     }
 }
@@ -202,6 +204,7 @@ fn agent_info(machine: &Machine) -> Value {
     let command = |name: &str, answers: bool| {
         let enabled = match name {
             "guest-shutdown" => !machine.agent_refuses_shutdown,
+            "guest-exec" => !machine.agent_refuses_exec,
             // Windows has it.
             "guest-get-devices" => false,
             _ => true,
