@@ -17,7 +17,7 @@ use crate::diag::Diagnostic;
 use crate::text::Span;
 use brackets::{Brackets, Kind};
 use characters::{becomes_blank, blanked, is_odd, odd_characters, odd_in_comment};
-use lexemes::{braces, is_word, is_word_char, newline, one_line_string, value};
+use lexemes::{braces, continuation, is_word, is_word_char, newline, one_line_string, value};
 
 /// The largest file that is read.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
@@ -96,6 +96,8 @@ struct Scanner<'t> {
     first: Option<&'t str>,
     /// A plan, task, probe … of the top level whose `{` has not come yet.
     headless: Option<(usize, usize)>,
+    /// Whether what comes are the clauses of a plan, in which an `on` begins no command.
+    in_clauses: bool,
     /// Where items of the top level begin.
     items: Vec<usize>,
     /// Between an `on` and its `:` or `{`: how many brackets were open at the `on`.
@@ -125,6 +127,7 @@ impl<'t> Scanner<'t> {
             brackets: Brackets::default(),
             first: None,
             headless: None,
+            in_clauses: false,
             items: Vec::new(),
             header: None,
             head_until: 0,
@@ -169,7 +172,7 @@ impl<'t> Scanner<'t> {
                 self.significant();
             }
             b'$' => {
-                self.at += value(self.bytes, start);
+                self.pass(start + value(self.bytes, start));
                 self.significant();
             }
             b'(' | b'[' => {
@@ -248,6 +251,16 @@ impl<'t> Scanner<'t> {
         self.pass_newline(length);
     }
 
+    /// Passes something over that is one thing, though its line may go on in the middle of it.
+    fn pass(&mut self, end: usize) {
+        for at in self.at..end {
+            if let Some(length) = continuation(self.bytes, at) {
+                self.blanks.push((at, length));
+            }
+        }
+        self.at = end;
+    }
+
     fn pass_newline(&mut self, length: usize) {
         self.blank(length - 1);
         self.at += 1;
@@ -263,7 +276,7 @@ impl<'t> Scanner<'t> {
 
     /// How long the `\` here is with the newline behind it, if the line goes on.
     fn goes_on(&self, start: usize) -> Option<usize> {
-        if start + 1 == self.bytes.len() { Some(1) } else { self.newline(start + 1).map(|length| 1 + length) }
+        if start + 1 == self.bytes.len() { Some(1) } else { continuation(self.bytes, start) }
     }
 
     /// Whether nothing but blanks, newlines and comments stands between here and a `{`; it is looked for once a head.
@@ -311,9 +324,11 @@ impl<'t> Scanner<'t> {
             if words::is_reserved(word) && !matches!(word, "not" | "true" | "false") {
                 // No value begins like this: the head before it was never closed.
                 self.header = None;
+                self.in_clauses &= word == "for";
             }
             if self.brackets.depth() == 0 && matches!(word, "plan" | "task" | "probe" | "command" | "driver") {
                 self.headless = Some((start, end));
+                self.in_clauses = word == "plan";
                 if !member {
                     self.items.push(start);
                 }
@@ -330,7 +345,10 @@ impl<'t> Scanner<'t> {
     fn on_may_follow(&self, end: usize) -> bool {
         let never = ["plan", "task", "probe", "command", "driver", "use", "edition", "notify"];
         let clauses = ["needs", "one", "at", "batches", "never", "stop", "window", "lock", "deadline"];
-        if !self.brackets.in_statements() || self.first.is_some_and(|w| never.contains(&w) || clauses.contains(&w)) {
+        if !self.brackets.in_statements()
+            || self.in_clauses
+            || self.first.is_some_and(|w| never.contains(&w) || clauses.contains(&w))
+        {
             return false;
         }
         let rest = skip_blanks(&self.text[end..]);
@@ -352,6 +370,7 @@ impl<'t> Scanner<'t> {
         };
         if self.brackets.depth() == 0 {
             self.headless = None;
+            self.in_clauses = false;
         }
         self.open(kind);
         self.at += 1;
@@ -420,7 +439,7 @@ impl<'t> Scanner<'t> {
                 self.mode = Mode::Command { fresh: true };
             }
             b'"' | b'\'' => self.string(),
-            b'$' => self.at += value(self.bytes, start),
+            b'$' => self.pass(start + value(self.bytes, start)),
             b';' => {
                 self.at += 1;
                 self.end_command();
@@ -431,7 +450,7 @@ impl<'t> Scanner<'t> {
                     for (offset, character) in odd_characters(&self.text[start..end]) {
                         self.odd_at(start + offset, character);
                     }
-                    self.at = end;
+                    self.pass(end);
                 }
                 None if self.line_is_over(start + 1) => {
                     self.open(Kind::Commands);

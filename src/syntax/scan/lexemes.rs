@@ -25,6 +25,11 @@ pub(super) fn newline(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
+/// How long the `\` here is with the newline behind it: the line goes on.
+pub(super) fn continuation(bytes: &[u8], at: usize) -> Option<usize> {
+    newline(bytes, at + 1).filter(|_| bytes.get(at) == Some(&b'\\')).map(|length| 1 + length)
+}
+
 /// How many bytes the `$` here takes with it: a name, or `${…}` on one line, whatever it holds. A `${` that is left open
 /// opens no block.
 pub(super) fn value(bytes: &[u8], at: usize) -> usize {
@@ -36,7 +41,7 @@ pub(super) fn value(bytes: &[u8], at: usize) -> usize {
         match byte {
             b'}' => return end + 1 - at,
             b'"' | b'\'' | b'\n' => break,
-            _ => end += 1,
+            _ => end += continuation(bytes, end).unwrap_or(1),
         }
     }
     2
@@ -50,7 +55,7 @@ pub(super) fn braces(bytes: &[u8], start: usize, levels: usize) -> Option<usize>
             b'}' => return Some(at + 1),
             b'\n' => return None,
             b'{' => at = braces(bytes, at, levels.checked_sub(1)?)?,
-            _ => at += 1,
+            _ => at += continuation(bytes, at).unwrap_or(1),
         }
     }
     None
