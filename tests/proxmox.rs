@@ -131,6 +131,32 @@ fn a_connection_a_controller_and_a_hypervisor_that_fail_in_the_middle_start_noth
     site.is("web1", "running", 4);
 }
 
+#[test]
+fn a_workflow_goes_through_its_group_one_of_a_pair_at_a_time() {
+    let guests =
+        [GuestPlan::new("web1"), GuestPlan::new("web2").on("pve2"), GuestPlan::new("zdeaf").on("pve2").but("deaf")];
+    let site = Real::new("group", on_two_nodes, &guests);
+    let pair = "all: {children: {dns_pair: {hosts: {web1: , web2: }}}}\n";
+    write(&site.0.folder.join("inventory/pair.yml"), pair).unwrap();
+    for guest in site.0.guests() {
+        guest.agent_answers().unwrap();
+    }
+    // What each guest comes to, and how often it was started by then.
+    for (workflow, code, comes_to) in [
+        ("restart.plan", 1, [("web1", "done", 2), ("web2", "done", 2), ("zdeaf", "failed", 1)]),
+        ("rescue.plan", 0, [("web1", "done", 3), ("web2", "done", 3), ("zdeaf", "done", 2)]),
+    ] {
+        let said = site.hostler(&["run", &site.workflow(workflow), "--set", "grace=20s"]);
+        said.code(code);
+        for (name, result, starts) in comes_to {
+            said.has(&format!("{name:<6} {result}"));
+            site.is(name, "running", starts);
+        }
+        let at = |text: &str| said.text.find(text).unwrap_or_else(|| panic!("no `{text}` in:\n{}", said.text));
+        assert!(at("web1   done") < at("web2   begins"), "{}", said.text);
+    }
+}
+
 /// The site's firewall, which drops what goes to the sshd of a node and what comes from it. Nobody is told.
 struct Firewall<'a> {
     site: &'a testbed::Site,

@@ -55,7 +55,7 @@ pub(crate) fn repeat(layer: usize, times: usize) -> Result<(), String> {
         let begun = Instant::now();
         done = one(layer).map_err(|why| format!("{title}, {time} of {times}: {why}"));
         let result = if done.is_ok() { "green" } else { "failed" };
-        println!("\n{title}, {time} of {times}: {result} {}", said(begun.elapsed()));
+        println!("\n{title}, {time} of {times}: {result} after {}", said(begun.elapsed()).trim());
         if done.is_ok() {
             took.push(begun.elapsed());
         }
