@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use real::Real;
 use testbed::GuestPlan;
-use testbed::programs::{until, write};
+use testbed::programs::{output, until, write};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -128,6 +128,122 @@ fn a_connection_a_controller_and_a_hypervisor_that_fail_in_the_middle_start_noth
     write(&known, turned.collect::<String>()).unwrap();
     let said = site.hostler(&["run", "-e", CARD, "--target", "web1"]);
     said.code(1).has("Its host key has changed");
+    site.is("web1", "running", 4);
+}
+
+#[test]
+fn a_workflow_goes_through_its_group_one_of_a_pair_at_a_time() {
+    let guests =
+        [GuestPlan::new("web1"), GuestPlan::new("web2").on("pve2"), GuestPlan::new("zdeaf").on("pve2").but("deaf")];
+    let site = Real::new("group", on_two_nodes, &guests);
+    let pair = "all: {children: {dns_pair: {hosts: {web1: , web2: }}}}\n";
+    write(&site.0.folder.join("inventory/pair.yml"), pair).unwrap();
+    for guest in site.0.guests() {
+        guest.agent_answers().unwrap();
+    }
+    // What each guest comes to, and how often it was started by then.
+    for (workflow, code, comes_to) in [
+        ("restart.plan", 1, [("web1", "done", 2), ("web2", "done", 2), ("zdeaf", "failed", 1)]),
+        ("rescue.plan", 0, [("web1", "done", 3), ("web2", "done", 3), ("zdeaf", "done", 2)]),
+    ] {
+        let said = site.hostler(&["run", &site.workflow(workflow), "--set", "grace=20s"]);
+        said.code(code);
+        for (name, result, starts) in comes_to {
+            said.has(&format!("{name:<6} {result}"));
+            site.is(name, "running", starts);
+        }
+        let at = |text: &str| said.text.find(text).unwrap_or_else(|| panic!("no `{text}` in:\n{}", said.text));
+        assert!(at("web1   done") < at("web2   begins"), "{}", said.text);
+    }
+}
+
+/// The site's firewall, which drops what goes to the sshd of a node and what comes from it. Nobody is told.
+struct Firewall<'a> {
+    site: &'a testbed::Site,
+    node: &'a testbed::Node,
+}
+
+impl Firewall<'_> {
+    fn nft(&self, rules: &str) {
+        output(self.site.enter("nft").arg(rules)).unwrap();
+    }
+
+    fn drops(&self) {
+        let address = &self.node.address;
+        self.nft(&format!(
+            "add table inet cut; add chain inet cut to {{ type filter hook input priority 0; }}; \
+             add rule inet cut to ip daddr {address} tcp dport 22 drop; \
+             add rule inet cut to ip saddr {address} tcp sport 22 drop"
+        ));
+        let config = self.site.folder.join("ssh_config");
+        let ssh = output(self.site.enter("ssh").arg("-F").arg(config).args([
+            "-o",
+            "ConnectTimeout=2",
+            &self.node.name,
+            "true",
+        ]));
+        assert!(ssh.unwrap_err().contains("timed out"), "the firewall drops nothing");
+    }
+
+    fn passes(&self) {
+        self.nft("delete table inet cut");
+    }
+}
+
+#[test]
+fn a_firewall_that_drops_in_the_middle_of_a_restart_hides_it_and_starts_nothing_twice() {
+    let site = Real::new("firewall", |plan| plan.node("pve1"), &[GuestPlan::new("web1").but("late=4")]);
+    let (pve1, web1) = (site.0.node("pve1").unwrap(), site.guest("web1"));
+    web1.agent_answers().unwrap();
+    let reboots = || pve1.calls().iter().filter(|call| call.starts_with("reboot ")).count();
+    let firewall = Firewall { site: &site.0, node: pve1 };
+
+    // Shorter than a connection lives without an answer: the restart is over when it passes again.
+    let first = web1.boot_id().unwrap();
+    let run = site.begins(&["run", "-e", CARD, "--target", "web1"]);
+    until("the restart", SOON, || (reboots() == 1).then_some(())).unwrap();
+    firewall.drops();
+    until("the start", SOON, || (web1.starts() == 2).then_some(())).unwrap();
+    web1.answers().unwrap();
+    firewall.passes();
+    run.ends().code(0).has("agent answers");
+    assert_ne!(web1.boot_id().unwrap(), first);
+    assert_eq!(reboots(), 1);
+    site.is("web1", "running", 2);
+
+    // Longer: ssh gives the connection up, and the node is asked over another what became of the restart.
+    let second = web1.boot_id().unwrap();
+    let run = site.begins(&["run", "-e", CARD, "--target", "web1"]);
+    until("the restart", SOON, || (reboots() == 2).then_some(())).unwrap();
+    // Those to the guest are dropped before its power changes.
+    let connections = output(site.0.enter("pgrep").args(["-x", "ssh"])).unwrap();
+    let lives = || output(site.0.enter("ps").arg("-p").arg(connections.trim().replace('\n', ","))).is_ok();
+    assert!(lives());
+    firewall.drops();
+    until("the end of the connection", SOON, || (!lives()).then_some(())).unwrap();
+    firewall.passes();
+    run.ends().code(0).has("agent answers");
+    assert_ne!(web1.boot_id().unwrap(), second);
+    assert_eq!(reboots(), 2);
+    site.is("web1", "running", 3);
+
+    // Longer than the plan waits for the command: the run says so, and stays until it knows how that has ended.
+    let third = web1.boot_id().unwrap();
+    let line = "on hypervisor within 10s: qm reboot $vmid; await ssh(guest); require agent(guest)";
+    let mut run = site.begins(&["run", "-e", line, "--target", "web1"]);
+    until("the restart", SOON, || (reboots() == 3).then_some(())).unwrap();
+    firewall.drops();
+    run.says("waits until `qm reboot $vmid`, which goes on on `pve1`, has ended");
+    until("the start", SOON, || (web1.starts() == 4).then_some(())).unwrap();
+    web1.answers().unwrap();
+    firewall.passes();
+    let said = run.ends();
+    said.code(1).has("`qm reboot $vmid` on pve1 has ended with 0").has("`running` by the hypervisor");
+    said.has("did not end within 10s and goes on there").has("to blame: pve1");
+    assert_ne!(web1.boot_id().unwrap(), third);
+    // There is nothing to go on with.
+    site.hostler(&["resume"]).has("no run waits to be resumed");
+    assert_eq!(reboots(), 3);
     site.is("web1", "running", 4);
 }
 

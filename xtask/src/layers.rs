@@ -4,11 +4,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::repeat::{said, summary};
 use crate::{cargo, root, run, testbed};
 
-/// A layer: what is said of it, and the module by which a test of it is known.
-const LAYERS: [(&str, Option<&str>); 3] =
-    [("pure and lab", None), ("ssh, kills, systemd", Some("mod support;")), ("real guests", Some("mod real;"))];
+/// A layer of tests.
+pub(crate) struct Layer {
+    /// What `--layer` calls it.
+    pub(crate) name: &'static str,
+    /// What is said of it.
+    title: &'static str,
+    /// The module by which a test of it is known.
+    module: Option<&'static str>,
+}
+
+/// All layers, each of parts more real than those of the one before.
+pub(crate) const LAYERS: [Layer; 3] = [
+    Layer { name: "pure", title: "pure and lab", module: None },
+    Layer { name: "ssh", title: "ssh, kills, systemd", module: Some("mod support;") },
+    Layer { name: "guests", title: "real guests", module: Some("mod real;") },
+];
 
 /// Runs all layers, as far as none fails, and says how long each took.
 ///
@@ -19,9 +33,43 @@ pub(crate) fn test() -> Result<(), String> {
     let done = all(&mut took);
     println!();
     for (layer, time) in took {
-        println!("{layer:<20} {:>3} min {:>2} s", time.as_secs() / 60, time.as_secs() % 60);
+        println!("{layer:<20} {}", said(time));
     }
     done?;
+    ran_on()
+}
+
+/// Runs one layer so often, up to the first time that it fails, and says how long each time took.
+///
+/// # Errors
+/// Which time failed. It is not tried again.
+pub(crate) fn repeat(layer: usize, times: usize) -> Result<(), String> {
+    let Layer { title, .. } = LAYERS[layer];
+    println!("\n== build");
+    test_with(&["--workspace", "--no-run"])?;
+    let mut took = Vec::new();
+    let mut done = Ok(());
+    while took.len() < times && done.is_ok() {
+        let time = took.len() + 1;
+        println!("\n== {title}, {time} of {times}");
+        let begun = Instant::now();
+        done = one(layer).map_err(|why| format!("{title}, {time} of {times}: {why}"));
+        let result = if done.is_ok() { "green" } else { "failed" };
+        println!("\n{title}, {time} of {times}: {result} after {}", said(begun.elapsed()).trim());
+        if done.is_ok() {
+            took.push(begun.elapsed());
+        }
+    }
+    println!("\n{title}: {} of {times} green", took.len());
+    took.iter().for_each(|time| println!("  {}", said(*time)));
+    if let Some(summary) = summary(&took) {
+        println!("{summary}");
+    }
+    done?;
+    ran_on()
+}
+
+fn ran_on() -> Result<(), String> {
     println!("\nssh and kills: OpenSSH of this machine, in namespaces of their own");
     println!("systemd: {}", systemd());
     println!("guests: {}", testbed::about()?);
@@ -37,20 +85,23 @@ fn all(took: &mut Vec<(&'static str, Duration)>) -> Result<(), String> {
         done.map_err(|why| format!("{layer}: {why}"))
     };
     timed("build", &mut || test_with(&["--workspace", "--no-run"]))?;
-    for (layer, (name, module)) in LAYERS.iter().enumerate() {
-        let names: Vec<String> = tests()?.into_iter().filter(|(_, of)| *of == layer).map(|(name, _)| name).collect();
-        timed(name, &mut || {
-            // Always the whole workspace: with a part of it cargo would build shared packages anew.
-            let mut words = vec!["--workspace"];
-            words.extend(names.iter().flat_map(|name| ["--test", name]));
-            if module.is_none() {
-                test_with(&["--workspace", "--doc"])?;
-                words.extend(["--lib", "--bins"]);
-            }
-            test_with(&words)
-        })?;
+    for (layer, Layer { title, .. }) in LAYERS.iter().enumerate() {
+        timed(title, &mut || one(layer))?;
     }
     Ok(())
+}
+
+/// Runs the tests of a layer.
+fn one(layer: usize) -> Result<(), String> {
+    let names: Vec<String> = tests()?.into_iter().filter(|(_, of)| *of == layer).map(|(name, _)| name).collect();
+    // Always the whole workspace: with a part of it cargo would build shared packages anew.
+    let mut words = vec!["--workspace"];
+    words.extend(names.iter().flat_map(|name| ["--test", name]));
+    if LAYERS[layer].module.is_none() {
+        test_with(&["--workspace", "--doc"])?;
+        words.extend(["--lib", "--bins"]);
+    }
+    test_with(&words)
 }
 
 /// The tests with the number of their layer: the last one whose module they have. Those of the testbed are of the last.
@@ -64,7 +115,7 @@ fn tests() -> Result<Vec<(String, usize)>, String> {
             let Some(file) = source(&path) else { continue };
             let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
             let has = |module: &Option<&str>| module.is_none_or(|module| text.lines().any(|line| line == module));
-            let layer = LAYERS.iter().rposition(|(_, module)| has(module)).unwrap_or(0).max(least);
+            let layer = LAYERS.iter().rposition(|layer| has(&layer.module)).unwrap_or(0).max(least);
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             if !tests.contains(&(name.clone(), layer)) {
                 tests.push((name, layer));

@@ -7,10 +7,13 @@ mod fuzz;
 mod layers;
 mod packages;
 mod python;
+mod repeat;
 mod testbed;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+
+use repeat::Asked;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -26,7 +29,7 @@ fn main() -> ExitCode {
         Some("fuzz") => fuzz::fuzz(&words[1..]),
         Some("crash") => crash(&words[1..]),
         _ => Err(
-            "usage: cargo xtask test [ARGUMENTS OF cargo test] | bench run|check|operations|lab|prove [OPTIONS] | fuzz [OPTIONS] | crash [--pairs] | testbed up|down|status|enter"
+            "usage: cargo xtask test [--layer LAYER] [--repeat TIMES] [ARGUMENTS OF cargo test] | bench run|check|operations|lab|prove [OPTIONS] | fuzz [OPTIONS] | crash [--pairs] | testbed up|down|status|enter"
                 .to_string(),
         ),
     };
@@ -39,18 +42,22 @@ fn main() -> ExitCode {
     }
 }
 
-/// Installs what the tests need and runs all of them.
+/// Installs what the tests need and runs all of them, or those that the words ask for.
 fn test(arguments: &[String]) -> Result<(), String> {
+    let asked = repeat::asked(arguments)?;
     packages::install()?;
     if !packages::is_root() {
         println!("the tests with real hosts make namespaces and will say that they need root");
     }
     python::environment(python::ANSIBLE)?;
-    if arguments.is_empty() {
-        return layers::test();
+    match asked {
+        Asked::All => layers::test(),
+        Asked::Layer(layer, times) => layers::repeat(layer, times),
+        Asked::Cargo(words) => {
+            let words: Vec<&str> = std::iter::once("--workspace").chain(words.iter().map(String::as_str)).collect();
+            layers::test_with(&words)
+        }
     }
-    let words: Vec<&str> = std::iter::once("--workspace").chain(arguments.iter().map(String::as_str)).collect();
-    layers::test_with(&words)
 }
 
 /// Kills the controller at every point of the workflows and examples; with `--pairs`, of short plans, at every two.
