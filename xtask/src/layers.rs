@@ -7,8 +7,15 @@ use std::time::{Duration, Instant};
 use crate::{cargo, root, run, testbed};
 
 /// A layer: what is said of it, and the module by which a test of it is known.
-const LAYERS: [(&str, Option<&str>); 3] =
-    [("pure and lab", None), ("ssh, kills, systemd", Some("mod support;")), ("real guests", Some("mod real;"))];
+const LAYERS: [(&str, Option<&str>); 4] = [
+    ("pure and lab", None),
+    ("ssh, kills, systemd", Some("mod support;")),
+    ("real guests", Some("mod real;")),
+    ("Debian guest", Some("mod debian;")),
+];
+
+/// The layer of the testbed's own tests.
+const TESTBED: usize = 2;
 
 /// Runs all layers, as far as none fails, and says how long each took.
 ///
@@ -53,10 +60,10 @@ fn all(took: &mut Vec<(&'static str, Duration)>) -> Result<(), String> {
     Ok(())
 }
 
-/// The tests with the number of their layer: the last one whose module they have. Those of the testbed are of the last.
+/// The tests with the number of their layer: the last one whose module they have. Those of the testbed are of one.
 fn tests() -> Result<Vec<(String, usize)>, String> {
     let mut tests = Vec::new();
-    for (folder, least) in [("tests", 0), ("testbed/tests", LAYERS.len() - 1)] {
+    for (folder, least) in [("tests", 0), ("testbed/tests", TESTBED)] {
         let folder = root().join(folder);
         let error = |error: std::io::Error| format!("{}: {error}", folder.display());
         for entry in fs::read_dir(&folder).map_err(error)? {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// A program that tests start, and the package that it is in.
-const PROGRAMS: [(&str, &str); 13] = [
+const PROGRAMS: [(&str, &str); 14] = [
     ("bash", "bash"),
     ("busybox", "busybox"),
     ("dash", "dash"),
@@ -12,6 +12,7 @@ const PROGRAMS: [(&str, &str); 13] = [
     ("faketime", "faketime"),
     ("flock", "util-linux"),
     ("ip", "iproute2"),
+    ("mkfs.ext4", "e2fsprogs"),
     ("ps", "procps"),
     ("python3", "python3"),
     ("ssh", "openssh-client"),
