@@ -178,9 +178,13 @@ fn an_upgrade_asks_nothing() {
     assert_eq!(env(command, "DEBIAN_FRONTEND"), Some("noninteractive"));
     assert_eq!(env(command, "NEEDRESTART_MODE"), Some("l"));
     assert_eq!(env(command, "UCF_FORCE_CONFFOLD"), Some("1"));
-    for option in
-        ["-y", "Dpkg::Options::=--force-confdef", "Dpkg::Options::=--force-confold", "DPkg::Lock::Timeout=300"]
-    {
+    for option in [
+        "-y",
+        "Dpkg::Options::=--force-confdef",
+        "Dpkg::Options::=--force-confold",
+        "Dpkg::Use-Pty=0",
+        "DPkg::Lock::Timeout=300",
+    ] {
         assert!(command.argv.iter().any(|word| word == option), "{option}: {:?}", command.argv);
     }
     assert!(ran.when("-q -o APT::Update::Error-Mode=any") < ran.when("dist-upgrade"), "the lists come first");

@@ -31,9 +31,10 @@ impl Accelerator {
         }
     }
 
-    pub(crate) fn words(self) -> &'static [&'static str] {
+    pub(crate) fn words(self, large: bool) -> &'static [&'static str] {
         match self {
             Accelerator::Kvm => &["-accel", "kvm", "-cpu", "host"],
+            Accelerator::Tcg if large => &["-accel", "tcg,tb-size=256", "-cpu", "max"],
             // A cache that is larger than a guest of this size needs only costs memory.
             Accelerator::Tcg => &["-accel", "tcg,tb-size=32", "-cpu", "max"],
         }
@@ -61,7 +62,7 @@ fn boots(program: &[String], firmware: &[std::path::PathBuf], image: &Image) -> 
     let Some((first, rest)) = program.split_first() else { return false };
     let mut qemu = Command::new(first);
     qemu.args(rest).args(["-nodefaults", "-no-user-config", "-machine", "q35", "-m", "128", "-display", "none"]);
-    qemu.args(Accelerator::Kvm.words()).arg("-no-reboot");
+    qemu.args(Accelerator::Kvm.words(false)).arg("-no-reboot");
     for folder in firmware {
         qemu.arg("-L").arg(folder);
     }

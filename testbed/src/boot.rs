@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 use crate::accelerator::Accelerator;
+use crate::debian::Debian;
 
 /// The memory of a guest that is restored from the saved state, in MiB.
 pub const MEMORY: u32 = 96;
@@ -30,6 +31,8 @@ pub struct Boot {
     pub initrd: PathBuf,
     /// The saved state, where there is one.
     pub golden: Option<PathBuf>,
+    /// The Debian guest, where a guest of the site is one.
+    pub debian: Option<Debian>,
 }
 
 /// A guest, as QEMU sees it.
@@ -49,6 +52,8 @@ pub struct Machine {
     pub system: bool,
     /// The small disk that says who it is.
     pub seed: PathBuf,
+    /// The disk of a Debian guest.
+    pub disk: Option<PathBuf>,
     /// Where its console is written.
     pub console: PathBuf,
 }
@@ -64,6 +69,7 @@ impl Machine {
             agent_port: true,
             system: true,
             seed: work.join("seed"),
+            disk: None,
             console: work.join("console"),
         }
     }
@@ -80,7 +86,7 @@ impl Machine {
 
     /// Whether it can begin as the saved one, which has the same hardware.
     pub fn can_be_restored(&self) -> bool {
-        self.memory == MEMORY && self.agent_port && self.system
+        self.memory == MEMORY && self.agent_port && self.system && self.disk.is_none()
     }
 }
 
@@ -91,13 +97,16 @@ impl Boot {
         let mut add = |list: &[&str]| words.extend(list.iter().map(ToString::to_string));
         add(&["-name", &machine.name, "-nodefaults", "-no-user-config", "-machine", "q35", "-display", "none"]);
         add(&["-m", &machine.memory.to_string(), "-smp", "1"]);
-        add(self.accelerator.words());
+        add(self.accelerator.words(machine.disk.is_some()));
         for folder in &self.firmware {
             add(&["-L", &folder.display().to_string()]);
         }
         if machine.system {
-            add(&["-kernel", &self.kernel.display().to_string(), "-initrd", &self.initrd.display().to_string()]);
-            add(&["-append", "console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on"]);
+            let debian = self.debian.as_ref().filter(|_| machine.disk.is_some());
+            let initrd = debian.map_or(&self.initrd, |debian| &debian.initrd);
+            add(&["-kernel", &self.kernel.display().to_string(), "-initrd", &initrd.display().to_string()]);
+            let words = "console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on";
+            add(&["-append", &if debian.is_some() { format!("{words} net.ifnames=0") } else { words.to_string() }]);
         }
         // Commas in a value are doubled (qemu(1)).
         let path = |path: PathBuf| path.display().to_string().replace(',', ",,");
@@ -114,6 +123,11 @@ impl Boot {
         add(&["-device", "virtio-net-pci,netdev=n0,romfile=", "-device", "virtio-rng-pci"]);
         let seed = format!("file={},format=raw,if=none,id=seed,readonly=on", path(machine.seed.clone()));
         add(&["-drive", &seed, "-device", "virtio-blk-pci,drive=seed"]);
+        if let Some(disk) = &machine.disk {
+            // What a test's guest has written need not outlive this machine.
+            let disk = format!("file={},format=raw,if=none,id=disk,cache=unsafe", path(disk.clone()));
+            add(&["-drive", &disk, "-device", "virtio-blk-pci,drive=disk"]);
+        }
         if let Some(golden) = self.golden.as_ref().filter(|_| restored) {
             add(&["-incoming", &format!("exec:cat '{}'", golden.display())]);
         }

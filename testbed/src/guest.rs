@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::boot::MEMORY;
 use crate::cpio::Archive;
+use crate::debian;
 use crate::node::{Kind, Node};
 use crate::programs::{PATIENCE, at, output, until, write};
 use crate::site::{banner, enter};
@@ -34,6 +35,7 @@ pub struct GuestPlan {
     pub(crate) system: bool,
     pub(crate) started: bool,
     pub(crate) container: bool,
+    pub(crate) debian: bool,
     pub(crate) words: Vec<String>,
 }
 
@@ -49,6 +51,7 @@ impl GuestPlan {
             system: true,
             started: true,
             container: false,
+            debian: false,
             words: Vec::new(),
         }
     }
@@ -96,6 +99,15 @@ impl GuestPlan {
         self
     }
 
+    /// A Debian with systemd, apt, OpenSSH and a disk of its own, which keeps what is written to it. It knows none of
+    /// the words (`but`).
+    #[must_use]
+    pub fn debian(mut self) -> GuestPlan {
+        self.debian = true;
+        self.memory = debian::MEMORY;
+        self
+    }
+
     /// Off when the site is up.
     #[must_use]
     pub fn stopped(mut self) -> GuestPlan {
@@ -122,6 +134,8 @@ pub struct Card {
     pub address: String,
     /// Whether there is one at all.
     pub system: bool,
+    /// Whether that is a Debian, with a disk.
+    pub debian: bool,
     /// What is other than well in it.
     pub words: Vec<String>,
     /// Whether the next start takes the saved state.
@@ -161,7 +175,7 @@ pub fn write_seed(folder: &Path, card: &Card) -> Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let words = format!("name={}\ntime={now}\n{}\n", card.name, card.words.join("\n"));
     archive.file("words", 0o644, words.as_bytes());
-    archive.copy("hostkey", &folder.join("hostkey.dropbear"))?;
+    archive.copy("hostkey", &folder.join(if card.debian { "hostkey" } else { "hostkey.dropbear" }))?;
     archive.copy("authorized_keys", &folder.join("authorized_keys"))?;
     let uuid = Path::new("/proc/sys/kernel/random/uuid");
     archive.file("boot_id", 0o444, &std::fs::read(uuid).map_err(at(uuid))?);
@@ -218,7 +232,7 @@ impl Guest {
     /// # Errors
     /// When it does not, with the end of its console.
     pub fn answers(&self) -> Result<()> {
-        let found = until(&format!("the ssh server of {}", self.name), PATIENCE, || {
+        let found = until(&format!("the ssh server of {}", self.name), self.patience(), || {
             banner(self.node.holder, &self.address).ok().map(drop)
         });
         found.map_err(|late| {
@@ -238,7 +252,12 @@ impl Guest {
             Kind::Proxmox => format!("qm agent {} ping", self.vmid),
             Kind::Libvirt => format!("virsh -q -c qemu:///system domtime {}", self.name),
         };
-        until(&format!("the agent of {}", self.name), PATIENCE, || self.node.exec(&ask).ok().map(drop))
+        until(&format!("the agent of {}", self.name), self.patience(), || self.node.exec(&ask).ok().map(drop))
+    }
+
+    /// How long it is waited for.
+    fn patience(&self) -> Duration {
+        if self.plan.debian { debian::PATIENCE } else { PATIENCE }
     }
 
     /// The command of a Proxmox node that manages it.

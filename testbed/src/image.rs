@@ -19,7 +19,7 @@ const SHUTDOWN: &str = include_str!("guest/shutdown");
 const INITTAB: &str = include_str!("guest/inittab");
 
 /// What the guest's hardware needs, and what that depends on.
-const MODULES: [&str; 7] =
+pub(crate) const MODULES: [&str; 7] =
     ["virtio_pci", "virtio_net", "virtio_console", "virtio_blk", "virtio-rng", "evdev", "button"];
 
 /// Programs with the packages' own libraries.
@@ -85,14 +85,7 @@ fn build(packages: &Packages, image: &Image) -> Result<()> {
     archive.link("lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu");
     archive.link("var/run", "/run");
     archive.link("var/lock", "/run/lock");
-    let busybox = packages.path("bin/busybox");
-    archive.copy("bin/busybox", &busybox)?;
-    for applet in output(Command::new(&busybox).arg("--list-full"))?.lines() {
-        let name = applet.rsplit('/').next().unwrap_or(applet);
-        if !["busybox", "dpkg", "dpkg-deb", "rpm", "shutdown"].contains(&name) {
-            archive.link(&format!("bin/{name}"), "/bin/busybox");
-        }
-    }
+    add_busybox(&mut archive, packages)?;
     archive.link("sbin/init", "/bin/busybox");
     for (name, text) in [("etc/rc", RC), ("etc/service", SERVICE), ("sbin/shutdown", SHUTDOWN)] {
         archive.file(name, 0o755, text.as_bytes());
@@ -121,9 +114,27 @@ fn build(packages: &Packages, image: &Image) -> Result<()> {
     }
     archive.file("lib/mod/order", 0o644, (order.join("\n") + "\n").as_bytes());
 
-    let plain = image.folder.join("initrd");
+    compressed(archive, &image.initrd)
+}
+
+/// Writes an archive to a file whose name ends in `.gz`.
+pub(crate) fn compressed(archive: Archive, file: &Path) -> Result<()> {
+    let plain = file.with_extension("");
     write(&plain, archive.end())?;
     output(Command::new("gzip").args(["-6", "-n", "-f"]).arg(&plain)).map(drop)
+}
+
+/// Busybox, and its applets as links to it.
+pub(crate) fn add_busybox(archive: &mut Archive, packages: &Packages) -> Result<()> {
+    let busybox = packages.path("bin/busybox");
+    archive.copy("bin/busybox", &busybox)?;
+    for applet in output(Command::new(&busybox).arg("--list-full"))?.lines() {
+        let name = applet.rsplit('/').next().unwrap_or(applet);
+        if !["busybox", "dpkg", "dpkg-deb", "rpm", "shutdown"].contains(&name) {
+            archive.link(&format!("bin/{name}"), "/bin/busybox");
+        }
+    }
+    Ok(())
 }
 
 /// The libraries that the programs load, as the loader finds them among the packages.
@@ -145,7 +156,7 @@ fn libraries(packages: &Packages) -> Result<BTreeSet<PathBuf>> {
 }
 
 /// A module behind those that it depends on, which its file names. One that has no file is part of the kernel.
-fn add_module(archive: &mut Archive, modules: &Path, name: &str, order: &mut Vec<String>) -> Result<()> {
+pub(crate) fn add_module(archive: &mut Archive, modules: &Path, name: &str, order: &mut Vec<String>) -> Result<()> {
     if order.iter().any(|known| known == name) {
         return Ok(());
     }
@@ -178,7 +189,7 @@ fn find(folder: &Path, is_it: &dyn Fn(&Path) -> bool) -> Option<PathBuf> {
     })
 }
 
-fn the_only(folder: &Path) -> Result<PathBuf> {
+pub(crate) fn the_only(folder: &Path) -> Result<PathBuf> {
     let mut entries = std::fs::read_dir(folder).map_err(at(folder))?.filter_map(|entry| Some(entry.ok()?.path()));
     entries.next().ok_or_else(|| format!("{} is empty", folder.display()))
 }

@@ -10,6 +10,7 @@
 pub mod accelerator;
 pub mod boot;
 mod cpio;
+pub mod debian;
 pub mod guest;
 pub mod image;
 pub mod keys;

@@ -118,19 +118,7 @@ fn fetch(base: &Path) -> Result<()> {
         std::fs::create_dir_all(root.join(&below)).map_err(at(&root))?;
         std::os::unix::fs::symlink(&below, root.join(name)).map_err(at(&root))?;
     }
-    let names = match resolve() {
-        Ok(names) => names,
-        // No lists, or old ones.
-        Err(_) => {
-            update()?;
-            resolve()?
-        }
-    };
-    if download(&debs, &names).is_err() {
-        // Versions that the lists name may have left the archive.
-        update()?;
-        download(&debs, &resolve()?)?;
-    }
+    download_all(&debs, &resolve)?;
     let mut files: Vec<PathBuf> = std::fs::read_dir(&debs)
         .map_err(at(&debs))?
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -146,6 +134,24 @@ fn fetch(base: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Fetches what is named, and reads the lists of packages anew where they are of no use.
+pub(crate) fn download_all(debs: &Path, resolve: &dyn Fn() -> Result<Vec<String>>) -> Result<()> {
+    let names = match resolve() {
+        Ok(names) => names,
+        // No lists, or old ones.
+        Err(_) => {
+            update()?;
+            resolve()?
+        }
+    };
+    if download(debs, &names).is_err() {
+        // Versions that the lists name may have left the archive.
+        update()?;
+        download(debs, &resolve()?)?;
+    }
+    Ok(())
+}
+
 fn update() -> Result<()> {
     if !crate::programs::is_root() {
         return Err("the lists of packages are empty or old: run `apt-get update` as root".to_string());
@@ -154,13 +160,18 @@ fn update() -> Result<()> {
 }
 
 /// The packages and all that they depend on, as for a machine without any.
-fn resolve() -> Result<Vec<String>> {
+pub(crate) fn with_dependencies(wanted: &[&str]) -> Result<Vec<String>> {
     let mut simulate = Command::new("apt-get");
-    simulate.args(["-s", "-o", "Dir::State::status=/dev/null", "install", "--no-install-recommends"]).args(WANTED);
+    simulate.args(["-s", "-o", "Dir::State::status=/dev/null", "install", "--no-install-recommends"]).args(wanted);
     let planned = output(simulate.env("LC_ALL", "C"))?;
     let lines = planned.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next());
-    let is_left_out = |name: &str| LEFT_OUT.contains(&name) || name.starts_with("perl-modules");
-    let mut names: Vec<String> = lines.filter(|name| !is_left_out(name)).map(str::to_string).collect();
+    Ok(lines.map(str::to_string).collect())
+}
+
+/// What the testbed is made of, and a kernel.
+fn resolve() -> Result<Vec<String>> {
+    let mut names = with_dependencies(&WANTED)?;
+    names.retain(|name| !LEFT_OUT.contains(&name.as_str()) && !name.starts_with("perl-modules"));
     let kernel = output(Command::new("apt-cache").args(["depends", "--important", KERNEL]).env("LC_ALL", "C"))?;
     let kernel = kernel.lines().find_map(|line| line.trim().strip_prefix("Depends: "));
     names.push(kernel.ok_or_else(|| format!("{KERNEL} names no kernel"))?.to_string());

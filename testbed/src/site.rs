@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accelerator::accelerator;
 use crate::boot::Boot;
+use crate::debian::debian;
 use crate::guest::{Agent, Card, Guest, GuestPlan, write_seed};
 use crate::image::{golden, image};
 use crate::node::{Kind, Node, SCRIPTS, signal};
@@ -103,7 +104,10 @@ impl Site {
     /// # Errors
     /// When this is not root, a program is missing, or something does not come up.
     pub fn up(plan: &Plan) -> Result<Site> {
-        let boot = prepared()?;
+        let mut boot = prepared()?;
+        if plan.guests.iter().any(|guest| guest.debian) {
+            boot.debian = Some(debian(&packages()?)?);
+        }
         let qm = qm_program()?;
         reap();
         let folder = folder().join("sites").join(&plan.name);
@@ -222,11 +226,19 @@ impl Site {
             name: guest.name.clone(),
             address: guest.address.clone(),
             system: guest.plan.system,
+            debian: guest.plan.debian,
             words: guest.plan.words.clone(),
             restore: true,
             extra: Vec::new(),
         };
         card.write(&folder)?;
+        if guest.plan.debian {
+            let debian = boot(&self.folder)?.debian.ok_or("the Debian guest was not made")?;
+            if guest.node.kind != Kind::Proxmox || guest.plan.container {
+                return Err(format!("{}: a Debian guest is one of a Proxmox node's QEMU", guest.name));
+            }
+            debian.copy(&folder.join("disk"))?;
+        }
         if guest.node.kind == Kind::Libvirt {
             write_seed(&folder, &card)?;
             let boot = boot(&self.folder)?;
@@ -413,6 +425,7 @@ pub fn prepared() -> Result<Boot> {
         kernel: image.kernel.clone(),
         initrd: image.initrd.clone(),
         golden: None,
+        debian: None,
         program,
         firmware,
     };

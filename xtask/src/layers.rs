@@ -18,11 +18,15 @@ pub(crate) struct Layer {
 }
 
 /// All layers, each of parts more real than those of the one before.
-pub(crate) const LAYERS: [Layer; 3] = [
+pub(crate) const LAYERS: [Layer; 4] = [
     Layer { name: "pure", title: "pure and lab", module: None },
     Layer { name: "ssh", title: "ssh, kills, systemd", module: Some("mod support;") },
     Layer { name: "guests", title: "real guests", module: Some("mod real;") },
+    Layer { name: "debian", title: "Debian guest", module: Some("mod debian;") },
 ];
+
+/// The layer of the testbed's own tests.
+const TESTBED: usize = 2;
 
 /// Runs all layers, as far as none fails, and says how long each took.
 ///
@@ -104,10 +108,10 @@ fn one(layer: usize) -> Result<(), String> {
     test_with(&words)
 }
 
-/// The tests with the number of their layer: the last one whose module they have. Those of the testbed are of the last.
+/// The tests with the number of their layer: the last one whose module they have. Those of the testbed are of one.
 fn tests() -> Result<Vec<(String, usize)>, String> {
     let mut tests = Vec::new();
-    for (folder, least) in [("tests", 0), ("testbed/tests", LAYERS.len() - 1)] {
+    for (folder, least) in [("tests", 0), ("testbed/tests", TESTBED)] {
         let folder = root().join(folder);
         let error = |error: std::io::Error| format!("{}: {error}", folder.display());
         for entry in fs::read_dir(&folder).map_err(error)? {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// A program that tests start, and the package that it is in.
-const PROGRAMS: [(&str, &str); 14] = [
+const PROGRAMS: [(&str, &str); 15] = [
     ("bash", "bash"),
     ("busybox", "busybox"),
     ("dash", "dash"),
@@ -12,6 +12,7 @@ const PROGRAMS: [(&str, &str); 14] = [
     ("faketime", "faketime"),
     ("flock", "util-linux"),
     ("ip", "iproute2"),
+    ("mkfs.ext4", "e2fsprogs"),
     ("nft", "nftables"),
     ("ps", "procps"),
     ("python3", "python3"),

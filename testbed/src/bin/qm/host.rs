@@ -161,6 +161,7 @@ impl Vm {
             agent_port: self.has_agent(),
             system: card.system,
             seed: self.folder.join("seed"),
+            disk: card.debian.then(|| self.folder.join("disk")),
             console: self.folder.join("console"),
         }
     }
