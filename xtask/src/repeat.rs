@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::layers::LAYERS;
+use crate::layers::{GUESTS, LAYERS};
 
 /// What the words of `cargo xtask test` ask for.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) fn asked(words: &[String]) -> Result<Asked, String> {
         return Ok(if words.is_empty() { Asked::All } else { Asked::Cargo(words.to_vec()) });
     }
     match (rest.next(), layer) {
-        (None, layer) => Ok(Asked::Layer(layer.unwrap_or(LAYERS.len() - 1), times.unwrap_or(1))),
+        (None, layer) => Ok(Asked::Layer(layer.unwrap_or(GUESTS), times.unwrap_or(1))),
         (Some(_), _) => Err(usage()),
     }
 }
@@ -49,7 +49,7 @@ fn usage() -> String {
     format!(
         "usage: cargo xtask test [--layer {}] [--repeat TIMES] | [ARGUMENTS OF cargo test]; --repeat alone repeats {}",
         names.join("|"),
-        names[names.len() - 1]
+        LAYERS[GUESTS].name
     )
 }
 
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(of("--test examples -- --repeat"), Ok(Asked::Cargo(words)));
         for line in ["--repeat", "--repeat 0", "--repeat five", "--layer", "--layer moon", "--repeat 2 --lib"] {
             let said = of(line).err().unwrap_or_default();
-            assert!(said.starts_with("usage: cargo xtask test [--layer pure|ssh|guests]"), "{line}: {said}");
+            assert!(said.starts_with("usage: cargo xtask test [--layer pure|ssh|guests|debian]"), "{line}: {said}");
         }
     }
 
