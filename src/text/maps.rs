@@ -1,7 +1,7 @@
 //! Maps in the order in which they were filled.
 //!
-//! A check asks maps of short names so often that the keyed hash of the standard library cost a quarter of its time for
-//! a thousand guests. This one has a fixed seed, so that it is the same in every run; an inventory that is made to
+//! A check asks maps of short names so often that the keyed hash of the standard library was a quarter of what each further
+//! guest cost. This one has a fixed seed, so that it is the same in every run; an inventory that is made to
 //! collide harms nobody but who wrote it.
 
 /// A map of names, in the order in which they came.

@@ -110,7 +110,7 @@ impl Body<'_, '_> {
     }
 
     pub(super) fn regex(&mut self, pattern: &str, span: Span) {
-        // Those of the standard library are tested, and one is compiled as long as a hundred lines are checked.
+        // Those of the standard library are tested, and to compile one takes as much as to check a dozen lines, and more memory.
         let is_std = self.checker.modules.get(self.module).is_std;
         if !is_std && let Err(why) = regex::Regex::new(pattern) {
             let why = why.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_string();
