@@ -91,6 +91,15 @@ impl Machine {
 }
 
 impl Boot {
+    /// What the kernel of a guest with or without a disk begins with, and its words.
+    pub(crate) fn system(&self, has_disk: bool) -> (&Path, String) {
+        let words = "console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on";
+        match self.debian.as_ref().filter(|_| has_disk) {
+            Some(debian) => (&debian.initrd, format!("{words} net.ifnames=0")),
+            None => (&self.initrd, words.to_string()),
+        }
+    }
+
     /// QEMU for a guest, with its sockets in the folder `run`; not started yet, and with no stream of ours.
     pub fn command(&self, machine: &Machine, run: &Path, restored: bool) -> Command {
         let mut words = self.program.clone();
@@ -102,11 +111,9 @@ impl Boot {
             add(&["-L", &folder.display().to_string()]);
         }
         if machine.system {
-            let debian = self.debian.as_ref().filter(|_| machine.disk.is_some());
-            let initrd = debian.map_or(&self.initrd, |debian| &debian.initrd);
+            let (initrd, words) = self.system(machine.disk.is_some());
             add(&["-kernel", &self.kernel.display().to_string(), "-initrd", &initrd.display().to_string()]);
-            let words = "console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on";
-            add(&["-append", &if debian.is_some() { format!("{words} net.ifnames=0") } else { words.to_string() }]);
+            add(&["-append", &words]);
         }
         // Commas in a value are doubled (qemu(1)).
         let path = |path: PathBuf| path.display().to_string().replace(',', ",,");

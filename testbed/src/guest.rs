@@ -9,9 +9,9 @@ use crate::Result;
 use crate::boot::MEMORY;
 use crate::cpio::Archive;
 use crate::debian;
+use crate::namespaces::{banner, enter};
 use crate::node::{Kind, Node};
 use crate::programs::{PATIENCE, at, output, until, write};
-use crate::site::{banner, enter};
 
 /// What the hypervisor's configuration says of the guest agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,7 @@ pub struct GuestPlan {
     pub(crate) started: bool,
     pub(crate) container: bool,
     pub(crate) debian: bool,
+    pub(crate) bare: bool,
     pub(crate) words: Vec<String>,
 }
 
@@ -52,6 +53,7 @@ impl GuestPlan {
             started: true,
             container: false,
             debian: false,
+            bare: false,
             words: Vec::new(),
         }
     }
@@ -105,6 +107,13 @@ impl GuestPlan {
     pub fn debian(mut self) -> GuestPlan {
         self.debian = true;
         self.memory = debian::MEMORY;
+        self
+    }
+
+    /// A machine of its own as far as the inventory knows: no hypervisor is named for it.
+    #[must_use]
+    pub fn bare(mut self) -> GuestPlan {
+        self.bare = true;
         self
     }
 
@@ -214,6 +223,11 @@ impl Guest {
     /// Its files: card, seed, keys and console.
     pub fn folder(&self) -> PathBuf {
         self.node.site.join("vms").join(self.vmid.to_string())
+    }
+
+    /// The disk of a Debian guest.
+    pub(crate) fn disk(&self) -> PathBuf {
+        self.folder().join("disk")
     }
 
     /// Whether it is meant to answer by ssh.

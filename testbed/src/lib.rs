@@ -2,8 +2,8 @@
 //!
 //! A [`Site`] is a private set of namespaces with hypervisor nodes in it. A [`Node`] is a machine as far as a program on
 //! it can tell: a real OpenSSH server, its own `/etc`, `/run`, boot id and process ids, and either a `qm` that is a
-//! program of this crate, or libvirt itself. A [`Guest`] is a real QEMU with a Linux in it, built of Debian packages: its own kernel, `qemu-guest-agent`,
-//! ssh server and power button. Everything ends with the site's holder, however that ends.
+//! program of this crate, or libvirt itself. A [`Guest`] is a real QEMU with a Linux in it, built of Debian packages: its
+//! own kernel, `qemu-guest-agent`, ssh server and power button. Everything ends with the site's holder, however that ends.
 //!
 //! Nothing is installed and nothing of the machine is changed: packages are unpacked below `target/testbed`.
 
@@ -13,8 +13,10 @@ mod cpio;
 pub mod debian;
 pub mod guest;
 pub mod image;
+mod inventory;
 pub mod keys;
 mod libvirt;
+mod namespaces;
 pub mod node;
 pub mod packages;
 pub mod programs;

@@ -7,11 +7,20 @@ use crate::guest::{Agent, Guest};
 pub(crate) fn domain(guest: &Guest, boot: &Boot, uuid: &str) -> String {
     let (name, folder) = (&guest.name, guest.folder());
     let kind = if boot.accelerator.name() == "kvm" { "kvm" } else { "qemu" };
+    let (initrd, kernel_words) = boot.system(guest.plan.debian);
     let system = match guest.plan.system {
         true => format!(
-            "<kernel>{}</kernel><initrd>{}</initrd><cmdline>console=ttyS0 quiet panic=-1 reboot=t random.trust_cpu=on</cmdline>",
+            "<kernel>{}</kernel><initrd>{}</initrd><cmdline>{kernel_words}</cmdline>",
             boot.kernel.display(),
-            boot.initrd.display()
+            initrd.display()
+        ),
+        false => String::new(),
+    };
+    let disk = match guest.plan.debian {
+        true => format!(
+            "<disk type='file' device='disk'><driver name='qemu' type='raw' cache='unsafe'/><source file='{}'/>\
+             <target dev='vdb' bus='virtio'/></disk>",
+            guest.disk().display()
         ),
         false => String::new(),
     };
@@ -49,6 +58,7 @@ pub(crate) fn domain(guest: &Guest, boot: &Boot, uuid: &str) -> String {
       <target dev='vda' bus='virtio'/>
       <readonly/>
     </disk>
+    {disk}
     <controller type='usb' model='none'/>
     {agent}
     <serial type='file'><source path='{console}' append='on'/><target port='0'/></serial>

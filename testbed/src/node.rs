@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::namespaces::{banner, enter};
 use crate::programs::{PATIENCE, at, output, until, write};
-use crate::site::{banner, enter};
 
 /// The programs that set a node up.
 pub(crate) const SCRIPTS: [(&str, &str); 4] = [

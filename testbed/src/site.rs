@@ -1,13 +1,9 @@
 //! A site: nodes and guests in one private set of namespaces, and the inventory that describes them.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
-use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command};
 
-use nix::sched::{CloneFlags, setns};
 use serde::{Deserialize, Serialize};
 
 use crate::accelerator::accelerator;
@@ -15,12 +11,12 @@ use crate::boot::Boot;
 use crate::debian::debian;
 use crate::guest::{Agent, Card, Guest, GuestPlan, write_seed};
 use crate::image::{golden, image};
+use crate::inventory::{describe, inventory};
+use crate::namespaces::{began, enter, hold};
 use crate::node::{Kind, Node, SCRIPTS, signal};
 use crate::packages::packages;
 use crate::programs::{PATIENCE, at, find, folder, is_root, output, until, write};
 use crate::{Result, keys, libvirt};
-
-const HOLD: &str = include_str!("hold.sh");
 
 /// How many guests come up at the same time: more only make each other slower.
 const AT_ONCE: usize = 3;
@@ -117,7 +113,6 @@ impl Site {
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).map_err(at(&folder))?;
         write(&folder.join("boot.json"), serde_json::to_string(&boot).map_err(|error| error.to_string())?)?;
-        write(&folder.join("hold.sh"), HOLD)?;
         SCRIPTS.iter().try_for_each(|(name, text)| write(&folder.join(name), text))?;
         keys::make(&folder.join("id"), "testbed")?;
 
@@ -196,7 +191,7 @@ impl Site {
             self.add(&guest)?;
             self.kept.guests.push(guest);
         }
-        self.describe()?;
+        describe(&self.folder, &self.kept.nodes, &self.kept.guests)?;
         self.keep()?;
         for node in &self.kept.nodes {
             node.boot()?;
@@ -234,10 +229,10 @@ impl Site {
         card.write(&folder)?;
         if guest.plan.debian {
             let debian = boot(&self.folder)?.debian.ok_or("the Debian guest was not made")?;
-            if guest.node.kind != Kind::Proxmox || guest.plan.container {
-                return Err(format!("{}: a Debian guest is one of a Proxmox node's QEMU", guest.name));
+            if guest.plan.container {
+                return Err(format!("{}: a Debian guest is no container", guest.name));
             }
-            debian.copy(&folder.join("disk"))?;
+            debian.copy(&guest.disk())?;
         }
         if guest.node.kind == Kind::Libvirt {
             write_seed(&folder, &card)?;
@@ -267,55 +262,9 @@ impl Site {
         write(&self.folder.join(file), conf)
     }
 
-    /// Writes how to reach everybody: for ssh, and as an inventory with the file that makes a site of its folder.
-    fn describe(&self) -> Result<()> {
-        let site = self.folder.display();
-        let mut known = String::new();
-        let mut config = format!(
-            "Host *\n  User root\n  IdentityFile {site}/id\n  IdentitiesOnly yes\n  IdentityAgent none\n  UserKnownHostsFile {site}/known_hosts\n  \
-             GlobalKnownHostsFile none\n  StrictHostKeyChecking yes\n  BatchMode yes\n  LogLevel ERROR\n  ConnectTimeout 20\n  KexAlgorithms curve25519-sha256\n"
-        );
-        let mut add = |name: &str, address: &str, folder: PathBuf| -> Result<()> {
-            known.push_str(&format!("{address} {}\n", keys::public(&folder.join("hostkey"))?));
-            config.push_str(&format!("Host {name}\n  HostName {address}\n"));
-            Ok(())
-        };
-        let mut hosts = "all:\n  vars:\n    ansible_user: root\n".to_string();
-        hosts.push_str(&format!("    ansible_ssh_private_key_file: {site}/id\n"));
-        hosts.push_str(&format!(
-            "    ansible_ssh_common_args: -o UserKnownHostsFile={site}/known_hosts -o IdentitiesOnly=yes\n  children:\n"
-        ));
-        hosts.push_str("    hypervisors:\n      hosts:\n");
-        for node in &self.kept.nodes {
-            add(&node.name, &node.address, node.folder())?;
-            hosts.push_str(&format!("        {}:\n          ansible_host: {}\n", node.name, node.address));
-        }
-        if !self.kept.guests.is_empty() {
-            hosts.push_str("    guests:\n      hosts:\n");
-        }
-        for guest in &self.kept.guests {
-            add(&guest.name, &guest.address, guest.folder())?;
-            let identity = match guest.node.kind {
-                Kind::Proxmox if guest.plan.container => {
-                    format!("vmid: {}\n          hostler_driver: proxmox_ct", guest.vmid)
-                }
-                Kind::Proxmox => format!("vmid: {}", guest.vmid),
-                Kind::Libvirt => format!("libvirt_domain: {}\n          hostler_driver: libvirt", guest.name),
-            };
-            hosts.push_str(&format!(
-                "        {}:\n          ansible_host: {}\n          {identity}\n          hypervisor: {}\n",
-                guest.name, guest.address, guest.node.name
-            ));
-        }
-        write(&self.folder.join("known_hosts"), known)?;
-        write(&self.folder.join("ssh_config"), config)?;
-        write(&self.folder.join("hostler.toml"), "edition = 2026\ninventory = \"inventory/hosts.yml\"\n")?;
-        write(&self.inventory(), hosts)
-    }
-
     /// The inventory, in the form of Ansible's; the folder above it is a site of hostler.
     pub fn inventory(&self) -> PathBuf {
-        self.folder.join("inventory/hosts.yml")
+        inventory(&self.folder)
     }
 
     /// Who carries out the guests' instructions: `kvm` or `tcg`.
@@ -455,63 +404,6 @@ fn qm_program() -> Result<PathBuf> {
     )?;
     let file = folder().join("../debug/qm");
     file.canonicalize().map_err(at(&file))
-}
-
-/// Starts process 1 of a site, and gives the number that this machine has for it.
-fn hold(site: &Path, stays: bool) -> Result<(Child, u32)> {
-    let mut command = Command::new("setsid");
-    command.args(["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh"]);
-    command.arg(site.join("hold.sh")).arg(site).arg(if stays { "stays" } else { "follows" });
-    command.stdin(if stays { Stdio::null() } else { Stdio::piped() }).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| format!("setsid can not be started: {error}"))?;
-    let found = until("the namespaces of the site", PATIENCE, || {
-        if matches!(child.try_wait(), Ok(Some(_))) {
-            return Some(None);
-        }
-        let children = format!("/proc/{0}/task/{0}/children", child.id());
-        let init = std::fs::read_to_string(children).ok()?.trim().parse().ok()?;
-        site.join("ready").exists().then_some(Some(init))
-    })?;
-    match found {
-        Some(init) => Ok((child, init)),
-        None => Err("namespaces can not be made here: `unshare --net --mount --pid` failed".to_string()),
-    }
-}
-
-/// A program within namespaces, in the folder of this process.
-pub(crate) fn enter(holder: u32, program: &str) -> Command {
-    let mut command = Command::new("nsenter");
-    command.args(["-t", &holder.to_string(), "-n", "-m", "-p"]);
-    if let Ok(here) = std::env::current_dir() {
-        command.arg(format!("--wd={}", here.display()));
-    }
-    command.args(["--", program]);
-    command
-}
-
-/// The first line of an ssh server in a site's network. A thread of its own goes there and does not come back.
-pub(crate) fn banner(holder: u32, address: &str) -> Result<String> {
-    let address: SocketAddr = format!("{address}:22").parse().map_err(|error| format!("{address}: {error}"))?;
-    let ask = move || -> Result<String> {
-        let network = format!("/proc/{holder}/ns/net");
-        let file = std::fs::File::open(&network).map_err(at(Path::new(&network)))?;
-        setns(file, CloneFlags::CLONE_NEWNET).map_err(|error| format!("{network}: {error}"))?;
-        let said = |error: std::io::Error| error.to_string();
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2)).map_err(said)?;
-        stream.set_read_timeout(Some(Duration::from_secs(2))).map_err(said)?;
-        let mut bytes = [0; 8];
-        stream.read_exact(&mut bytes).map_err(said)?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        if text.starts_with("SSH-") { Ok(text) } else { Err(format!("{address} says {text}")) }
-    };
-    std::thread::spawn(ask).join().map_err(|_| "the thread broke off".to_string())?
-}
-
-/// When a process began, in ticks since the machine booted (proc(5)); nothing where there is none.
-fn began(pid: u32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    (fields.first() != Some(&"Z")).then(|| fields.get(19).map(ToString::to_string))?
 }
 
 /// The sites whose process is there no more; their files only.

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "not every test asks everything")]
 
+pub(crate) mod names;
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -86,6 +88,14 @@ impl Real {
         let file = self.0.folder.join(name);
         write(&file, text).unwrap();
         file.display().to_string()
+    }
+
+    /// `zpool`, `apt-get` and `dpkg` of a node that has nothing to upgrade: no packages of this machine are touched.
+    pub(crate) fn nothing_to_upgrade(&self, node: &str) {
+        let line = "for tool in apt-get dpkg; do printf '#!/bin/sh\\n' >/usr/sbin/$tool; done
+            printf '#!/bin/sh\\necho all pools are healthy\\n' >/usr/sbin/zpool
+            chmod 755 /usr/sbin/apt-get /usr/sbin/dpkg /usr/sbin/zpool";
+        self.0.node(node).unwrap().exec(line).unwrap();
     }
 
     /// A guest, its state and how often a QEMU was started for it.

@@ -63,7 +63,7 @@ fn install_all(missing: &[&str]) -> Result<(), String> {
         script.push_str(&format!("chmod 755 {POLICY}\n"));
     }
     script.push_str("apt-get update -qq\n");
-    script.push_str(&format!("apt-get install -qq -y --no-install-recommends {list}\n"));
+    script.push_str(&format!("apt-get install -qq -y --no-install-recommends --no-remove {list}\n"));
     let root = is_root();
     println!("installing for the tests{}: {list}", if root { "" } else { ", as root by sudo" });
     let mut command = if root { Command::new("sh") } else { Command::new("sudo") };

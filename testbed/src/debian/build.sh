@@ -68,7 +68,7 @@ rmdir "$root/debs"
 
 # Sparse: what is not written is not there.
 rm -f "$image.part"
-truncate -s 2G "$image.part"
+truncate -s 8G "$image.part"
 mkfs.ext4 -q -F -L root -J size=16 -E lazy_itable_init=0,lazy_journal_init=0 -d "$root" "$image.part"
 mv "$image.part" "$image"
 rm -rf "$root"

@@ -11,26 +11,30 @@ use testbed::{Guest, GuestPlan};
 
 use crate::real::{Real, Said};
 
+/// Takes what a run has to say to people.
+const NOTIFY: &str = "#!/bin/sh\necho \"$(cat)\" >>../notified\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\n";
+
 /// Where the packages are, for everybody in the site.
 const SERVER: &str = "10.77.0.1:80";
 
+/// A site with Debians, one of which is asked.
 pub(crate) struct Debian {
     pub(crate) real: Real,
-    pub(crate) begun: Instant,
+    begun: Instant,
     name: String,
 }
 
 impl Debian {
-    /// A guest `box` on `pve1`, whose boot is over, with one source of packages, which is empty.
-    pub(crate) fn new(site: &str) -> Debian {
-        Debian::named("box", site)
-    }
-
-    /// The same, called otherwise.
-    pub(crate) fn named(name: &str, site: &str) -> Debian {
+    /// A guest on `pve1`, whose boot is over, with one source of packages, which is empty.
+    pub(crate) fn new(name: &str, site: &str) -> Debian {
         let begun = Instant::now();
         let real = Real::new(site, |plan| plan.node("pve1"), &[GuestPlan::new(name).debian()]);
-        let debian = Debian { real, begun, name: name.to_string() };
+        Debian::of(real, begun, &[name])
+    }
+
+    /// These of the guests of a site; the first is the one that is asked.
+    pub(crate) fn of(real: Real, begun: Instant, names: &[&str]) -> Debian {
+        let debian = Debian { real, begun, name: names[0].to_string() };
         let folder = debian.repository();
         std::fs::create_dir_all(&folder).unwrap();
         let busybox = testbed::packages::packages().unwrap().path("bin/busybox");
@@ -40,10 +44,14 @@ impl Debian {
         let mut server = server.spawn().unwrap();
         std::thread::spawn(move || server.wait());
         debian.list();
-        debian.ssh(&format!("echo 'deb [trusted=yes] http://{SERVER} ./' >/etc/apt/sources.list.d/site.list"));
-        debian.guest().agent_answers().unwrap();
-        debian.until("systemctl is-system-running");
-        debian.took("the guest is up");
+        for guest in names.iter().map(|name| debian.real.guest(name)) {
+            let source = format!("echo 'deb [trusted=yes] http://{SERVER} ./' >/etc/apt/sources.list.d/site.list");
+            guest.ssh(&source).unwrap();
+            guest.agent_answers().unwrap();
+            let is_up = || guest.ssh("systemctl is-system-running").is_ok();
+            debian.becomes(&format!("the end of the boot of {}", guest.name), is_up);
+        }
+        debian.took("all are up");
         debian
     }
 
@@ -100,17 +108,17 @@ impl Debian {
         file
     }
 
-    /// Gives a program to the site's server, and its address.
-    pub(crate) fn serve(&self, name: &str, script: &str) -> String {
-        let file = self.repository().join(name);
-        write(&file, script).unwrap();
+    /// A channel for `hostler.toml`, whose notifications the site's server takes.
+    pub(crate) fn channel(&self) -> String {
+        let file = self.repository().join("cgi-bin/notify");
+        write(&file, NOTIFY).unwrap();
         output(Command::new("chmod").arg("755").arg(&file)).unwrap();
-        format!("http://{SERVER}/{name}")
+        format!("[notify.ops]\nkind = \"webhook\"\nurl = \"http://{SERVER}/cgi-bin/notify\"\n")
     }
 
-    /// What such a program has written.
-    pub(crate) fn served(&self, name: &str) -> String {
-        std::fs::read_to_string(self.repository().join(name)).unwrap_or_default()
+    /// What it has taken, a line each.
+    pub(crate) fn notified(&self) -> String {
+        std::fs::read_to_string(self.repository().join("notified")).unwrap_or_default()
     }
 
     /// Runs statements for the guest.
@@ -120,11 +128,10 @@ impl Debian {
         said
     }
 
-    /// The version of a package that is installed and configured.
+    /// How a package stands there, and in which version.
     #[track_caller]
     pub(crate) fn version(&self, package: &str) -> String {
-        let show = "dpkg-query -W -f '${db:Status-Status} ${Version}'";
-        self.ssh(&format!("{show} {package} 2>/dev/null || true"))
+        version(self.guest(), package)
     }
 
     fn repository(&self) -> PathBuf {
@@ -142,8 +149,7 @@ impl Debian {
         for (file, text) in files {
             let path = folder.join(file);
             write(&path, text).unwrap();
-            let is_script = file.starts_with("DEBIAN/") && text.starts_with("#!");
-            output(Command::new("chmod").arg(if is_script { "755" } else { "644" }).arg(&path)).unwrap();
+            output(Command::new("chmod").arg(if text.starts_with("#!") { "755" } else { "644" }).arg(&path)).unwrap();
         }
         self.withdraw(name);
         let deb = self.repository().join(format!("{name}_{version}.deb"));
@@ -185,4 +191,11 @@ impl Debian {
         }
         write(&self.repository().join("Packages"), list).unwrap();
     }
+}
+
+/// How a package of a guest stands there, and in which version.
+#[track_caller]
+pub(crate) fn version(guest: &Guest, package: &str) -> String {
+    let show = "dpkg-query -W -f '${db:Status-Status} ${Version}'";
+    guest.ssh(&format!("{show} {package} 2>/dev/null || true")).unwrap()
 }

@@ -1,13 +1,9 @@
 //! A controller in a guest: a real Debian that runs its own patch, which stops the service that began it and restarts the
 //! machine beneath it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test may")]
-
-mod debian;
-mod real;
 
 use std::path::Path;
 
-use debian::Debian;
+use crate::debian::Debian;
 
 /// Starts a job where one is asked for, as an automation server does.
 const SEMAPHORE: &str = "[Unit]
@@ -22,9 +18,6 @@ StandardError=append:/root/out
 WantedBy=multi-user.target
 ";
 
-/// Takes what the run has to say to people.
-const NOTIFY: &str = "#!/bin/sh\necho \"$(cat)\" >>../notified\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\n";
-
 /// What the guest has of the site: the program, the inventory, the keys, and the workflow as it stands.
 fn moves_in(debian: &Debian) {
     let site = debian.folder();
@@ -34,12 +27,9 @@ fn moves_in(debian: &Debian) {
     }
     let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("workflows/patch_ansible_node.plan");
     debian.copy(&plan, "/root/site/patch_ansible_node.plan");
-    let url = debian.serve("cgi-bin/notify", NOTIFY);
-    let site_file = format!(
-        "edition = 2026\ncontroller = \"ansible\"\nlock_host = \"pve1\"\ninventory = \"inventory/hosts.yml\"\n\n\
-         [notify.ops]\nkind = \"webhook\"\nurl = \"{url}\"\n"
-    );
-    debian.write("/root/site/hostler.toml", &site_file);
+    let site_file =
+        "edition = 2026\ncontroller = \"ansible\"\nlock_host = \"pve1\"\ninventory = \"inventory/hosts.yml\"\n\n";
+    debian.write("/root/site/hostler.toml", &(site_file.to_string() + &debian.channel()));
     debian.write("/etc/systemd/system/semaphore.service", SEMAPHORE);
     debian.ssh(&format!(
         "chmod 755 /usr/local/bin/hostler && chmod 600 /root/site/id &&
@@ -51,7 +41,7 @@ fn moves_in(debian: &Debian) {
 
 #[test]
 fn a_controller_patches_its_own_machine_and_goes_on_after_its_boot_by_itself() {
-    let debian = Debian::named("ansible", "own");
+    let debian = Debian::new("ansible", "own");
     let (guest, real) = (debian.guest(), &debian.real);
     moves_in(&debian);
     debian.took("the controller has moved in");
@@ -91,6 +81,6 @@ fn a_controller_patches_its_own_machine_and_goes_on_after_its_boot_by_itself() {
     // A run that is done is not begun again.
     debian.ssh("systemctl start hostler-resume.service");
     assert_eq!(debian.ssh("systemctl --failed --no-legend"), "");
-    let notified = debian.served("notified");
+    let notified = debian.notified();
     assert!(notified.contains("the control node is patched") && notified.lines().count() == 1, "{notified}");
 }
