@@ -66,9 +66,9 @@ printf 'APT::Update::Post-Invoke-Success "";\nAcquire::Languages "none";\n' >"$r
 umount "$root/dev" "$root/proc" "$root/debs"
 rmdir "$root/debs"
 
-# Sparse: what is not written is not there.
+# Sparse: what is not written is not there. No room is kept for root, who is everybody here.
 rm -f "$image.part"
 truncate -s 8G "$image.part"
-mkfs.ext4 -q -F -L root -J size=16 -E lazy_itable_init=0,lazy_journal_init=0 -d "$root" "$image.part"
+mkfs.ext4 -q -F -L root -m 0 -J size=16 -E lazy_itable_init=0,lazy_journal_init=0 -d "$root" "$image.part"
 mv "$image.part" "$image"
 rm -rf "$root"
