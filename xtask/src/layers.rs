@@ -25,6 +25,9 @@ pub(crate) const LAYERS: [Layer; 4] = [
     Layer { name: "debian", title: "Debian guest", module: Some("mod debian;") },
 ];
 
+/// The layer without namespaces.
+pub(crate) const PURE: usize = 0;
+
 /// The layer of real guests, the testbed's own tests among them: the one that is worth repeating.
 pub(crate) const GUESTS: usize = 2;
 

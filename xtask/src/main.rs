@@ -24,7 +24,10 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             });
         }
-        Some("test") => test(&words[1..]),
+        Some("test") => match repeat::asked(&words[1..]) {
+            Ok(asked) if asked.needs_root() && !packages::is_root() => return as_root("The tests make", &words),
+            asked => asked.and_then(|asked| test(&asked)),
+        },
         Some("bench") => bench::bench(&words[1..]),
         Some("fuzz") => fuzz::fuzz(&words[1..]),
         Some("crash") => crash(&words[1..]),
@@ -42,17 +45,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// Installs what the tests need and runs all of them, or those that the words ask for.
-fn test(arguments: &[String]) -> Result<(), String> {
-    let asked = repeat::asked(arguments)?;
+/// Says how to run these words as root; nothing was done.
+fn as_root(who: &str, words: &[String]) -> ExitCode {
+    eprintln!("{who} namespaces and mounts, and only root may. Run:\n");
+    eprintln!("  sudo -E env \"PATH=$PATH\" cargo xtask {}\n", words.join(" "));
+    ExitCode::from(2)
+}
+
+/// Installs what the tests need and runs all of them, or those that are asked for.
+fn test(asked: &Asked) -> Result<(), String> {
     packages::install()?;
-    if !packages::is_root() {
-        println!("the tests with real hosts make namespaces and will say that they need root");
-    }
     python::environment(python::ANSIBLE)?;
     match asked {
         Asked::All => layers::test(),
-        Asked::Layer(layer, times) => layers::repeat(layer, times),
+        Asked::Layer(layer, times) => layers::repeat(*layer, *times),
         Asked::Cargo(words) => {
             let words: Vec<&str> = std::iter::once("--workspace").chain(words.iter().map(String::as_str)).collect();
             layers::test_with(&words)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::layers::{GUESTS, LAYERS};
+use crate::layers::{GUESTS, LAYERS, PURE};
 
 /// What the words of `cargo xtask test` ask for.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,6 +13,17 @@ pub(crate) enum Asked {
     Layer(usize, usize),
     /// `cargo test` with these words.
     Cargo(Vec<String>),
+}
+
+impl Asked {
+    /// Whether a test of it makes namespaces.
+    pub(crate) fn needs_root(&self) -> bool {
+        match self {
+            Asked::All => true,
+            Asked::Layer(layer, _) => *layer != PURE,
+            Asked::Cargo(_) => false,
+        }
+    }
 }
 
 /// Reads the words. Where a repetition names no layer, it is the last one, of real guests: what can fail by chance does it
@@ -87,6 +98,17 @@ mod tests {
         for line in ["--repeat", "--repeat 0", "--repeat five", "--layer", "--layer moon", "--repeat 2 --lib"] {
             let said = of(line).err().unwrap_or_default();
             assert!(said.starts_with("usage: cargo xtask test [--layer pure|ssh|guests|debian]"), "{line}: {said}");
+        }
+    }
+
+    #[test]
+    fn all_but_the_pure_layer_needs_root() {
+        let needs = |line: &str| of(line).map(|asked| asked.needs_root());
+        for line in ["", "--repeat 5", "--layer ssh", "--layer debian"] {
+            assert_eq!(needs(line), Ok(true), "{line}");
+        }
+        for line in ["--layer pure", "--layer pure --repeat 2", "--lib"] {
+            assert_eq!(needs(line), Ok(false), "{line}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{cargo, packages, root, run};
+use crate::{as_root, cargo, packages, root, run};
 
 /// Runs the program `testbed` with these words, and passes its exit code on.
 ///
@@ -13,9 +13,7 @@ pub(crate) fn testbed(words: &[String]) -> Result<ExitCode, String> {
         return Err("usage: cargo xtask testbed up | down | status | enter [COMMAND…]; see docs/testbed.md".to_string());
     }
     if !packages::is_root() {
-        eprintln!("The testbed makes namespaces and mounts, and needs root. Run:\n");
-        eprintln!("  sudo -E env \"PATH=$PATH\" cargo xtask testbed {}\n", words.join(" "));
-        return Ok(ExitCode::from(2));
+        return Ok(as_root("The testbed makes", &[&["testbed".to_string()], words].concat()));
     }
     if words.first().is_some_and(|word| word == "up") {
         packages::install_for(&["ip", "ssh", "sshd"])?;
