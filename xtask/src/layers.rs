@@ -114,7 +114,7 @@ fn one(layer: usize) -> Result<(), String> {
 /// The tests with the number of their layer: the last one whose module they have. Those of the testbed are of one.
 fn tests() -> Result<Vec<(String, usize)>, String> {
     let mut tests = Vec::new();
-    for (folder, least) in [("tests", 0), ("testbed/tests", GUESTS)] {
+    for (folder, all) in [("tests", None), ("testbed/tests", Some(GUESTS))] {
         let folder = root().join(folder);
         let error = |error: std::io::Error| format!("{}: {error}", folder.display());
         for entry in fs::read_dir(&folder).map_err(error)? {
@@ -122,7 +122,7 @@ fn tests() -> Result<Vec<(String, usize)>, String> {
             let Some(file) = source(&path) else { continue };
             let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
             let has = |module: &Option<&str>| module.is_none_or(|module| text.lines().any(|line| line == module));
-            let layer = LAYERS.iter().rposition(|layer| has(&layer.module)).unwrap_or(0).max(least);
+            let layer = all.or_else(|| LAYERS.iter().rposition(|layer| has(&layer.module))).unwrap_or(PURE);
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             if !tests.contains(&(name.clone(), layer)) {
                 tests.push((name, layer));

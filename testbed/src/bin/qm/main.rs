@@ -3,7 +3,7 @@
 //! It is a program for each call, as the real one is. What it knows of a guest it reads: the configuration below
 //! `/etc/pve`, the process and the sockets below `/run/qemu-server`, the lock file below `/var/lock/qemu-server`. It asks
 //! QEMU over its monitor, and the guest over its agent. Texts, streams and exit codes are those of qemu-server 8.4 and 9.2,
-//! held to recordings of these by `tests/recordings.rs`. Snapshots, disks and migrations it has not.
+//! held to recordings of these by `tests/parts/recordings.rs`. Snapshots, disks and migrations it has not.
 //!
 //! Called `pct`, `lxc-info` or `lxc-attach` it is that command, for containers.
 

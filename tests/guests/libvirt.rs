@@ -1,11 +1,8 @@
 //! Plans on a real libvirt: its daemon, its `virsh` over OpenSSH, and guests in QEMU.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test may")]
-
-mod real;
 
 use std::time::Duration;
 
-use real::Real;
+use crate::real::Real;
 use testbed::GuestPlan;
 use testbed::programs::write;
 

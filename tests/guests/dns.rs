@@ -1,9 +1,6 @@
 //! The workflow `dns_health` on name servers of their own.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test may")]
 
-mod real;
-
-use real::{Real, names};
+use crate::real::{Real, names};
 use testbed::GuestPlan;
 
 #[test]

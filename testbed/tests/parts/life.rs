@@ -1,6 +1,5 @@
 //! The testbed itself, as who uses it sees it: sites come up and end, guests go down and come up, and what is meant to be
 //! other than well is.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test may")]
 
 use std::collections::BTreeSet;
 use std::process::{Command, Output};
@@ -227,7 +226,7 @@ fn a_site_ends_with_who_made_it() {
     use std::io::{BufRead as _, BufReader};
     let name = format!("killed-{}", std::process::id());
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["a_site_ends_with_who_made_it", "--exact", "--nocapture"])
+        .args(["life::a_site_ends_with_who_made_it", "--exact", "--nocapture"])
         .env("TESTBED_KILLED", &name)
         .stdout(std::process::Stdio::piped())
         .spawn()

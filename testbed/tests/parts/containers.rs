@@ -1,5 +1,4 @@
 //! The `pct` of a node: its texts and exit codes, and containers that go down and come up.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 use testbed::{GuestPlan, Node, Plan, Site};
 

@@ -1,5 +1,4 @@
 //! A host of libvirt in the testbed: the real daemon, the real `virsh`, real guests.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test may")]
 
 use std::time::Duration;
 

@@ -1,11 +1,8 @@
 //! Plans on Proxmox nodes with real OpenSSH servers and real guests, behind the `qm` of the testbed.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test may")]
-
-mod real;
 
 use std::time::Duration;
 
-use real::Real;
+use crate::real::Real;
 use testbed::GuestPlan;
 use testbed::programs::{output, until, write};
 

@@ -2,16 +2,15 @@
 //!
 //! What is left out: other networks and disks than the testbed has (C8, D14), high availability and odd configurations (F),
 //! lost connections (E), and where two processes write at the same moment by chance (D2, G4).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test may")]
 
-#[path = "../../tests/conformance/recording.rs"]
+#[path = "../../../tests/conformance/recording.rs"]
 #[allow(dead_code, reason = "the lab's test asks more of it")]
 mod recording;
 
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use recording::Step;
+use self::recording::Step;
 use regex::Regex;
 use testbed::programs::until;
 use testbed::{Agent, Guest, GuestPlan, Node, Plan, Site};

@@ -1,5 +1,4 @@
 //! The Debian guest: it comes up whole, and its disk and identity are its own, also after a restart.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test may")]
 
 use std::time::{Duration, Instant};
 

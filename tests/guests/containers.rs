@@ -1,11 +1,8 @@
 //! Plans on containers of a Proxmox node: namespaces with an init and an ssh server of their own, behind a `pct`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test may")]
-
-mod real;
 
 use std::time::Duration;
 
-use real::Real;
+use crate::real::Real;
 use testbed::GuestPlan;
 use testbed::programs::write;
 

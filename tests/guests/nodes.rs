@@ -1,11 +1,8 @@
 //! Guests that are healed, and hypervisors that go away: real nodes, real guests.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test may")]
-
-mod real;
 
 use std::time::Duration;
 
-use real::Real;
+use crate::real::Real;
 use testbed::programs::until;
 use testbed::{Agent, GuestPlan};
 
