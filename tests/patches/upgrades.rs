@@ -30,6 +30,7 @@ fn packages_are_upgraded_and_what_is_in_the_way_is_said() {
     a_broken_package_is_said_and_a_better_one_taken(&debian);
     a_full_disk_is_said_before_and_after(&debian);
     a_restart_is_wanted_and_done_once(&debian);
+    the_agent_is_made_healthy_and_takes_no_power_away(&debian);
 }
 
 fn a_service_is_installed_and_looked_after(debian: &Debian) {
@@ -127,4 +128,30 @@ fn a_restart_is_wanted_and_done_once(debian: &Debian) {
     let again = debian.run("record why = reboot_reason(guest)\nrequire not reboot_required(guest)");
     again.code(0);
     debian.real.is("box", "running", 2);
+}
+
+/// All that can be wrong with the agent's unit at once, one part of which switches the guest off when its agent stops.
+fn the_agent_is_made_healthy_and_takes_no_power_away(debian: &Debian) {
+    let boot = debian.guest().boot_id().unwrap();
+    let harm = "/etc/systemd/system/qemu-guest-agent.service.d/power.conf";
+    debian.ssh("systemctl stop qemu-guest-agent");
+    debian.write(harm, "[Service]\nExecStopPost=/usr/sbin/poweroff\n");
+    debian.write("/etc/qemu/qemu-ga.conf", "[general]\nblock-rpcs=guest-shutdown,guest-exec\n");
+    debian.ssh("systemctl daemon-reload && systemctl mask qemu-guest-agent 2>&1");
+    let fix = "use std.agent.qemu_ga_fix\nqemu_ga_fix(guest)";
+    let said = debian.run(fix);
+    said.code(0).has("box lost its power whenever its guest agent stopped").has("systemctl unmask");
+    assert_eq!(
+        debian.ssh(&format!("cat /etc/qemu/qemu-ga.conf; ls {harm} 2>&1 || true")).lines().nth(1),
+        Some("block-rpcs=guest-exec")
+    );
+    debian.guest().agent_answers().unwrap();
+    // Nothing is left to do, and the guest has run all the while.
+    let again = debian.run(fix);
+    assert!(!again.code(0).text.contains("systemctl restart"), "{}", again.text);
+    assert_eq!(debian.guest().boot_id().unwrap(), boot);
+    debian.real.is("box", "running", 2);
+    // Its hypervisor can restart it now.
+    debian.run("restart(guest)").code(0).has("agent answers");
+    debian.real.is("box", "running", 3);
 }
