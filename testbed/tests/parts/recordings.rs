@@ -142,8 +142,7 @@ fn before(site: &Site, step: &Step) {
         // The agent's own command fails, and the button does nothing either.
         ("G10", 0) => {
             anew(site, 100, &["noacpi"]);
-            node.exec("qm start 100").unwrap();
-            vm(site, 100).agent_answers().unwrap();
+            up(site, 100);
             vm(site, 100).ssh("printf '#!/bin/sh\\nexit 1\\n' >/sbin/shutdown").unwrap();
         }
         _ => {}
