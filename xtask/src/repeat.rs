@@ -26,7 +26,7 @@ impl Asked {
     }
 }
 
-/// Reads the words. Where a repetition names no layer, it is the last one, of real guests: what can fail by chance does it
+/// Reads the words. Where a repetition names no layer, it is the one of real guests: what can fail by chance does it
 /// there.
 ///
 /// # Errors
